@@ -1,0 +1,67 @@
+"""What lives under APICHARGE_HOME: made on first use, readable by its owner alone."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured as Misconfigured
+
+SQLITE_BUSY_SECONDS = 5
+
+
+def directory(home: Path) -> Path:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home
+
+
+def secret_file(path: Path, length_bytes: int = 32) -> str:
+    """The hex secret kept in `path`. Written whole by whichever process comes first."""
+    directory(path.parent)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    if not path.exists():
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(length_bytes))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # Another process was first: its secret is the one.
+        finally:
+            draft.unlink()
+    if path.stat().st_mode & 0o077:
+        raise Misconfigured(f"{path} can be read by others; run: chmod 600 {path}")
+    return path.read_text().strip()
+
+
+def secret_key(home: Path, given: str, production: bool) -> str:
+    if given:
+        return given
+    if production:
+        raise Misconfigured("Set APICHARGE_SECRET_KEY to 50 or more random characters.")
+    return secret_file(home / "keys" / "django")
+
+
+def database(home: Path, url: str) -> dict[str, Any]:
+    """PostgreSQL by URL, else one SQLite file in WAL mode."""
+    if url:
+        config: dict[str, Any] = environ.Env.db_url_config(url)
+        if "postgresql" in config["ENGINE"]:
+            config["CONN_HEALTH_CHECKS"] = True
+            config["OPTIONS"] = {
+                **config.get("OPTIONS", {}),
+                "pool": {"min_size": 1, "max_size": 8},
+            }
+            return config
+    else:
+        config = {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(directory(home) / "apicharge.sqlite3"),
+        }
+    config["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": SQLITE_BUSY_SECONDS,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+    return config
