@@ -9,6 +9,7 @@ from pathlib import Path
 import environ
 
 from apicharge_site import state
+from marketplace.domain import chains
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -28,6 +29,22 @@ HOME = Path(env.str("APICHARGE_HOME", default=str(BASE_DIR / ".state"))).absolut
 GATE_PREFIX = env.str("APICHARGE_GATE_PREFIX", default="/gate/")
 # Address ranges, beside public ones, that an upstream may live in (staff only; e.g. "127.0.0.0/8").
 UPSTREAM_NETWORKS = env.list("UPSTREAM_NETWORKS", default=[])
+
+# The network that is paid on, and the keys. A gateway node verifies; it must not be able to mint.
+CHAIN = chains.chain(
+    env.str("APICHARGE_NETWORK", default="sandbox"), env.str("APICHARGE_CONTRACT", default="")
+)
+if PRODUCTION and CHAIN.is_sandbox:
+    raise state.Misconfigured("APICHARGE_NETWORK must be testnet or pubnet in production.")
+RPC_URL = env.str("APICHARGE_RPC_URL", default=f"http://127.0.0.1:{SANDBOX_PORT}")
+QUOTE_KEY_SEED = GRANT_KEY_SEED = CHANNEL_KEY_SEED = None
+if ROLE == "gateway":
+    if given := state.seeds_given(env):
+        raise state.Misconfigured(f"A gateway node must not hold signing keys: unset {given}.")
+else:
+    QUOTE_KEY_SEED = state.seed(HOME, "quote", env, production=PRODUCTION)
+    GRANT_KEY_SEED = state.seed(HOME, "grant", env, production=PRODUCTION)
+    CHANNEL_KEY_SEED = state.seed(HOME, "channel", env, production=PRODUCTION)
 
 SECRET_KEY = state.secret_key(HOME, env.str("APICHARGE_SECRET_KEY", default=""), PRODUCTION)
 ALLOWED_HOSTS = env.list("APICHARGE_HOSTS", default=["*"] if not PRODUCTION else [])

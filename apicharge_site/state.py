@@ -1,6 +1,7 @@
 """What lives under APICHARGE_HOME: made on first use, readable by its owner alone."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,41 @@ def secret_file(path: Path, length_bytes: int = 32) -> str:
     if path.stat().st_mode & 0o077:
         raise Misconfigured(f"{path} can be read by others; run: chmod 600 {path}")
     return path.read_text().strip()
+
+
+class Secret:
+    """A key that does not show itself in logs, error pages or `repr`."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+def seed(home: Path, name: str, env: environ.Env, *, production: bool) -> Secret:
+    """An ed25519 seed: APICHARGE_<NAME>_KEY, or in the file that …_KEY_FILE names, or made here."""
+    variable = f"APICHARGE_{name.upper()}_KEY"
+    value = env.str(variable, default="")
+    file = env.str(f"{variable}_FILE", default="")
+    if not value and file:
+        value = Path(file).read_text().strip()
+    if not value and production:
+        raise Misconfigured(f"Set {variable} or {variable}_FILE: 32 bytes in hex.")
+    value = value or secret_file(home / "keys" / name)
+    if re.fullmatch(r"[0-9a-f]{64}", value) is None:
+        raise Misconfigured(f"{variable} must be 32 bytes in lower-case hex.")
+    return Secret(value)
+
+
+def seeds_given(env: environ.Env) -> list[str]:
+    """The signing keys that the environment names, for a role that must have none."""
+    names = [f"APICHARGE_{name}_KEY" for name in ("QUOTE", "GRANT", "CHANNEL")]
+    given = [[name, f"{name}_FILE"] for name in names]
+    return [name for pair in given for name in pair if env.str(name, default="")]
 
 
 def secret_key(home: Path, given: str, production: bool) -> str:
