@@ -1,0 +1,66 @@
+# Every step that CI takes is a target here; `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The first interpreter here that is new enough, the machine's own `python3` preferred.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
+	command -v $$python >/dev/null && $$python -c '$(NEW_ENOUGH)' && echo $$python && break; done)
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
+
+.PHONY: help demo run test check bench fmt soak requirements clean
+
+help: ## what can be done here
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/installed ## sell access to an API on a sandbox network and gate it: a transcript, then the end
+	@$(BIN)/python manage.py demo
+
+run: .venv/installed ## start everything on this machine and stay (PORT, SANDBOX_PORT, APICHARGE_HOME)
+	@exec $(BIN)/python manage.py run
+
+test: .venv/developing ## all tests but the long ones
+	$(BIN)/pytest
+
+soak: .venv/developing ## the long ones: kills, 1 GiB bodies, 200 rounds
+	$(BIN)/pytest -m soak --timeout 1800
+
+check: .venv/developing ## lint, format, types, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python manage.py check --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: .venv/installed ## requests per second: nginx, the proxy without the gate, the proxy with it
+	$(BIN)/python -m benchmarks
+
+fmt: .venv/developing ## format, and mend what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+requirements: .venv/developing ## pin what requirements*.in ask for, anew
+	$(COMPILE) --upgrade requirements.in -o requirements.txt
+	$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove the virtual environment, the caches and the local state
+	rm -rf .venv .state .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "ApiCharge needs Python 3.11 or newer (or: make PYTHON=/path/to/python3)." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+.venv/installed: requirements.txt client/pyproject.toml | .venv/bin/python
+	@echo "Installing what requirements.txt pins into .venv …"
+	@$(INSTALL) -r requirements.txt
+	@$(INSTALL) --no-deps -e client
+	@touch $@
+
+.venv/developing: requirements-dev.txt .venv/installed
+	@echo "Installing what requirements-dev.txt pins into .venv …"
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $@
