@@ -1,0 +1,128 @@
+"""What the data plane keeps: the routes it follows, the quotas it spends, the nodes that spend them.
+
+The ledger's invariant, which the database checks itself: `0 <= used <= limit` in every LimiterLedger
+row, where `used` counts what was spent and what is out on lease. A Lease row says how much of `used`
+one process of one machine holds; that process's journal says how much of the lease is spent.
+"""
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class Snapshot(models.Model):
+    """Routes, offers and verifying keys as a whole; the gate follows the newest version."""
+
+    version = models.BigAutoField(primary_key=True)
+    body = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+
+class VerifyingKey(models.Model):
+    kid = models.CharField(max_length=64, unique=True)
+    public_key = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.kid
+
+
+class Revocation(models.Model):
+    """A whole grant, or one access token of it (`token` is the client's jti)."""
+
+    id = models.BigAutoField(primary_key=True)
+    grant = models.CharField(max_length=64)
+    token = models.CharField(max_length=128, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["grant", "token"], name="one_revocation_per_token")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.grant} {self.token}".strip()
+
+
+class GrantLedger(models.Model):
+    """A token without its row here is refused, never given one."""
+
+    grant_id = models.CharField(max_length=64, primary_key=True)
+    route = models.CharField(max_length=255)
+    limits = models.JSONField()
+    not_before = models.BigIntegerField()
+    expires_at = models.BigIntegerField()
+    starts_first_use = models.BooleanField(default=False)
+    access_seconds = models.BigIntegerField(null=True, blank=True)
+    first_used_at = models.FloatField(null=True, blank=True)
+    last_end_reason = models.CharField(max_length=64, blank=True, default="")
+    last_end_at = models.FloatField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.grant_id
+
+
+class LimiterLedger(models.Model):
+    """One quota of one grant in one window (0 where it does not renew)."""
+
+    id = models.BigAutoField(primary_key=True)
+    grant = models.ForeignKey(GrantLedger, on_delete=models.PROTECT, related_name="limiters")
+    index = models.PositiveSmallIntegerField()
+    window = models.BigIntegerField(default=0)
+    kind = models.CharField(max_length=16)
+    limit = models.BigIntegerField()
+    used = models.BigIntegerField(default=0)
+    recall = models.BigIntegerField(default=0)
+    recalled_at = models.FloatField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["grant", "index", "window"], name="one_limiter_per_window"
+            ),
+            models.CheckConstraint(
+                condition=Q(used__gte=0) & Q(used__lte=F("limit")), name="used_within_limit"
+            ),
+            models.CheckConstraint(condition=Q(limit__gte=1), name="limit_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} {self.kind}"
+
+
+class GatewayNode(models.Model):
+    """One process that leases. The row is gone once its leases are settled."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    boot_id = models.CharField(max_length=64)
+    host = models.CharField(max_length=255)
+    journal = models.CharField(max_length=1024)
+    started_at = models.FloatField()
+    heartbeat_at = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.host} {self.id}"
+
+
+class Lease(models.Model):
+    """`amount` of the limiter's `used` is this node's to spend; `slot` is where its journal counts."""
+
+    id = models.BigAutoField(primary_key=True)
+    node = models.ForeignKey(GatewayNode, on_delete=models.PROTECT, related_name="leases")
+    limiter = models.ForeignKey(LimiterLedger, on_delete=models.PROTECT, related_name="leases")
+    slot = models.PositiveIntegerField()
+    amount = models.BigIntegerField()
+    answered = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["node", "slot"], name="one_lease_per_slot"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="leased_amount_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.limiter_id}"
