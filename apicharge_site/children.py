@@ -2,7 +2,7 @@
 
 import logging
 import signal
-import subprocess  # noqa: S404
+import subprocess
 import sys
 import threading
 import time

@@ -1,8 +1,8 @@
 """Celery inside the serving process, for the embedded default: one machine, no broker to run.
 
-Every serving process has a worker (its memory transport reaches nobody else), and exactly one process
-of a state directory runs beat: whoever holds the lock. Tasks only hint that rows are due, so work that
-a dead process had queued is found again by the next tick of any other.
+Every serving process has a worker (its memory transport reaches nobody else), and exactly one
+process of a state directory runs beat: whoever holds the lock. Tasks only hint that rows are due,
+so work that a dead process had queued is found again by the next tick of any other.
 """
 
 import fcntl
