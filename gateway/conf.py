@@ -1,0 +1,40 @@
+"""What a gate is told by the composition root: one typed object, read nowhere else from anywhere."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+
+Network = IPv4Network | IPv6Network
+PurchasePage = Callable[[str], Awaitable[bytes | None]]
+"""The route's purchase page as HTML, by route id."""
+Signable = Callable[[str, str, str], Awaitable[Mapping[str, object] | None]]
+"""A ready purchase instruction, by route id, buyer and the client's address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the 402 needs from above the gateway; without them it does no I/O."""
+
+    purchase_page: PurchasePage | None = None
+    signable: Signable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateConfig:
+    origin: str
+    prefix: str = "/gate/"
+    upstream_networks: tuple[Network, ...] = ()
+    """Where an upstream may live beside public addresses."""
+    own_addresses: frozenset[tuple[str, int]] = frozenset()
+    """(address, port) of our own listeners: no upstream, unless in upstream_networks."""
+    console_cookies: frozenset[str] = field(
+        default_factory=lambda: frozenset({"sessionid", "csrftoken", "messages"})
+    )
+    """Cookies of the site itself: they never reach an upstream."""
+    snapshot_poll_seconds: float = 0.25
+    tokens_kept: int = 100_000
+    """Verified tokens remembered, the least recently used forgotten first."""
+    pool_idle_max: int = 256
+    """Idle connections kept to one upstream address."""
+    extra_root_certificates: tuple[bytes, ...] = ()
+    """PEM, trusted beside the public ones when calling upstreams."""

@@ -1,0 +1,101 @@
+"""What the gate says when it does not serve: each situation's status and problem type (RFC 9457).
+
+A refusal is a value: a `Problem` and a sentence about this case. A fault is an exception:
+
+    GateFault
+    ├── UpstreamFault        the upstream did not do its part; `end` says how, exchange.py what it costs
+    └── LedgerUnavailable    the quotas cannot be spent now; nothing is charged
+"""
+
+import json
+from dataclasses import dataclass
+
+from gateway.domain.exchange import End
+
+RETRY_AFTER_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    status: int
+    slug: str
+    title: str
+    error: str | None = None
+    """The `error` parameter of WWW-Authenticate, for those that a credential caused."""
+
+
+PAYMENT_REQUIRED = Problem(402, "payment-required", "This route is sold by the grant")
+GRANT_EXPIRED = Problem(402, "grant-expired", "The grant has ended")
+QUOTA_EXHAUSTED = Problem(402, "quota-exhausted", "The grant is used up")
+
+INVALID_TOKEN = Problem(401, "invalid-token", "The token is not valid here", "invalid_token")
+REVOKED = Problem(401, "token-revoked", "The token was revoked", "token_revoked")
+TOKEN_EXPIRED = Problem(401, "token-expired", "The access token has expired", "token_expired")
+
+OUT_OF_SCOPE = Problem(403, "out-of-scope", "The token is for something else")
+WINDOW_EXHAUSTED = Problem(429, "window-exhausted", "Used up until the next window")
+
+MALFORMED_REQUEST = Problem(400, "malformed-request", "The request cannot be passed on")
+AMBIGUOUS_PATH = Problem(400, "ambiguous-path", "The path can be read in two ways")
+ROUTE_NOT_FOUND = Problem(404, "route-not-found", "There is no such route")
+REQUEST_STALLED = Problem(408, "request-stalled", "The request body did not arrive")
+
+UPSTREAM_UNREACHABLE = Problem(502, "upstream-unreachable", "The API could not be reached")
+UPSTREAM_INVALID = Problem(502, "upstream-invalid", "The API's answer cannot be passed on")
+UPSTREAM_SILENT = Problem(504, "upstream-silent", "The API did not answer in time")
+
+LEDGER_UNAVAILABLE = Problem(503, "ledger-unavailable", "The quota cannot be counted now")
+KEYS_UNAVAILABLE = Problem(503, "keys-unavailable", "The token cannot be checked now")
+GATE_CLOSING = Problem(503, "gate-closing", "This server is going away")
+GATE_FAULT = Problem(500, "gate-fault", "The gate failed")
+
+PROBLEMS = tuple(value for value in list(globals().values()) if isinstance(value, Problem))
+
+FOR_END = {
+    End.UPSTREAM_UNREACHABLE: UPSTREAM_UNREACHABLE,
+    End.UPSTREAM_DROPPED: UPSTREAM_UNREACHABLE,
+    End.UPSTREAM_SILENT: UPSTREAM_SILENT,
+    End.UPSTREAM_INVALID: UPSTREAM_INVALID,
+    End.UPSTREAM_TRUNCATED: UPSTREAM_INVALID,
+    End.UPSTREAM_STALLED: UPSTREAM_SILENT,
+    End.REQUEST_MALFORMED: MALFORMED_REQUEST,
+    End.EXPIRED: GRANT_EXPIRED,
+    End.TOKEN_EXPIRED: TOKEN_EXPIRED,
+    End.REVOKED: REVOKED,
+    End.EXHAUSTED: QUOTA_EXHAUSTED,
+    End.LEDGER_UNAVAILABLE: LEDGER_UNAVAILABLE,
+    End.LEDGER_LOST: LEDGER_UNAVAILABLE,
+    End.CLOSING: GATE_CLOSING,
+    End.FAULT: GATE_FAULT,
+}
+"""What a client is told about each end that it can be told about."""
+
+
+class GateFault(Exception):
+    """Something that the exchange needed did not work."""
+
+    end = End.FAULT
+
+
+class UpstreamFault(GateFault):
+    def __init__(self, end: End, detail: str) -> None:
+        super().__init__(detail)
+        self.end = end
+        self.detail = detail
+
+
+class LedgerUnavailable(GateFault):
+    end = End.LEDGER_UNAVAILABLE
+
+
+def problem_document(problem: Problem, *, origin: str, detail: str) -> dict[str, object]:
+    return {
+        "type": f"{origin}/problems/{problem.slug}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+    }
+
+
+def problem_body(problem: Problem, *, origin: str, detail: str) -> bytes:
+    return json.dumps(problem_document(problem, origin=origin, detail=detail)).encode()

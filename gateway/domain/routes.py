@@ -1,0 +1,235 @@
+"""The route table: what a published snapshot says, compiled for one question a request.
+
+A table is immutable and replaced as a whole. A request's path is canonicalised first (paths.py) and
+matched by whole segments: a route covers its own path and everything below, the longest path wins,
+and a path whose methods do not include the request's does not fall back to a shorter one, because
+somebody sold the longer one separately.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.domain import reading
+from gateway.domain.paths import AmbiguousPath, canonical, segments
+
+MATCHES_KEPT = 4096
+"""Answers remembered for repeated paths; forgotten all at once when full."""
+
+
+class RouteTableError(ValueError):
+    """A snapshot that does not compile; the message names the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    connect_ms: int = 5_000
+    first_byte_ms: int = 100_000
+    idle_ms: int = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A route's offer in short, as the 402 shows it."""
+
+    name: str
+    amount: str
+    asset: str
+    access_seconds: int
+    limits: tuple[Mapping[str, object], ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    id: str
+    name: str
+    path: tuple[bytes, ...]
+    methods: frozenset[str]
+    """Empty: all."""
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    slug: str
+    name: str
+    hosts: tuple[str, ...]
+    root_path: str | None
+    secret: bytes | None = field(repr=False)
+    upstreams: tuple[str, ...]
+    timeouts: Timeouts
+    routes: Mapping[tuple[bytes, ...], tuple[Route, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    service: Service
+    route: Route
+    path: bytes
+    """The canonical path after the service's prefix: decided on, and sent."""
+    own_host: bool
+    """Asked for on the service's own host name, not on the console's."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    detail: str
+
+
+NO_ROUTE = NoRoute()
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    version: int
+    issuer: str
+    keys: Mapping[str, bytes]
+    hosts: Mapping[str, Service]
+    prefixes: Mapping[tuple[bytes, ...], Service]
+    """By the segments they answer under on the main host."""
+    longest_prefix: int
+    routes: Mapping[str, Route]
+    _remembered: dict[tuple[str, bytes, str], Match | NoRoute | Ambiguous] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def match(self, host: str, raw_path: bytes, method: str) -> Match | NoRoute | Ambiguous:
+        asked = (host, raw_path, method)
+        if (known := self._remembered.get(asked)) is not None:
+            return known
+        found = self._find(host, raw_path, method)
+        if len(self._remembered) >= MATCHES_KEPT:
+            self._remembered.clear()
+        self._remembered[asked] = found
+        return found
+
+    def _find(self, host: str, raw_path: bytes, method: str) -> Match | NoRoute | Ambiguous:
+        try:
+            path = canonical(raw_path)
+        except AmbiguousPath as exc:
+            return Ambiguous(f"The path is refused: {exc}.")
+        if (service := self.hosts.get(bare_host(host))) is not None:
+            return _in_service(service, path, method, own_host=True)
+        parts = tuple(segments(path))
+        for length in range(min(self.longest_prefix, len(parts)), 0, -1):
+            if (service := self.prefixes.get(parts[:length])) is not None:
+                rest = _after(path, length)
+                return _in_service(service, rest, method, own_host=False)
+        return NO_ROUTE
+
+
+def bare_host(host: str) -> str:
+    """A Host header's name, lower case, without port and final dot."""
+    name = host.lower()
+    if not name.endswith("]"):
+        name = name.rpartition(":")[0] or name if name.rpartition(":")[2].isdigit() else name
+    return name.rstrip(".")
+
+
+def _after(path: bytes, length: int) -> bytes:
+    """`path` without its first `length` segments; canonical paths have one slash before each."""
+    return b"/" + b"".join(path.split(b"/", length + 1)[length + 1 :])
+
+
+def _in_service(service: Service, path: bytes, method: str, *, own_host: bool) -> Match | NoRoute:
+    parts = tuple(segments(path))
+    for length in range(len(parts), -1, -1):
+        if (routes := service.routes.get(parts[:length])) is not None:
+            for route in routes:
+                if not route.methods or method in route.methods:
+                    return Match(service, route, path, own_host)
+            return NO_ROUTE
+    return NO_ROUTE
+
+
+def compile_table(body: Mapping[str, object], *, prefix: str = "/gate/") -> RouteTable:
+    """The table that `body` describes, or RouteTableError. `prefix` is the main host's."""
+    try:
+        return _compile(reading.Object(body, "snapshot"), prefix)
+    except (reading.Unreadable, AmbiguousPath) as exc:
+        raise RouteTableError(str(exc)) from exc
+
+
+def _compile(body: reading.Object, prefix: str) -> RouteTable:
+    hosts: dict[str, Service] = {}
+    prefixes: dict[tuple[bytes, ...], Service] = {}
+    routes: dict[str, Route] = {}
+    for entry in body.objects("services"):
+        service = _service(entry)
+        roots = [prefix + service.slug, *([service.root_path] if service.root_path else [])]
+        for root in roots:
+            parts = _path(root, entry)
+            if parts in prefixes or not parts:
+                raise entry.wrong(f"{root} is taken")
+            prefixes[parts] = service
+        for host in service.hosts:
+            if host in hosts:
+                raise entry.wrong(f"the host {host} is taken")
+            hosts[host] = service
+        routes |= {route.id: route for same in service.routes.values() for route in same}
+    keys = body.object("keys")
+    return RouteTable(
+        version=body.integer("version", 0),
+        issuer=body.text("issuer"),
+        keys={kid: keys.hex_bytes(kid) for kid in keys.unread},
+        hosts=hosts,
+        prefixes=prefixes,
+        longest_prefix=max(map(len, prefixes), default=0),
+        routes=routes,
+    )
+
+
+def _service(entry: reading.Object) -> Service:
+    routes: dict[tuple[bytes, ...], tuple[Route, ...]] = {}
+    for route in (_route(each) for each in entry.objects("routes")):
+        routes[route.path] = (*routes.get(route.path, ()), route)
+    timeouts = entry.optional_object("timeouts")
+    upstreams = tuple(each.text("url").rstrip("/") for each in entry.objects("upstreams"))
+    return Service(
+        slug=entry.text("slug"),
+        name=entry.text("name"),
+        hosts=tuple(bare_host(host) for host in entry.texts("hosts")),
+        root_path=entry.optional_text("root_path"),
+        secret=entry.hex_bytes("secret") if entry.unread.get("secret") else None,
+        upstreams=upstreams,
+        timeouts=Timeouts(
+            connect_ms=timeouts.integer("connect_ms", 5_000),
+            first_byte_ms=timeouts.integer("first_byte_ms", 100_000),
+            idle_ms=timeouts.integer("idle_ms", 300_000),
+        ),
+        routes=routes,
+    )
+
+
+def _route(entry: reading.Object) -> Route:
+    return Route(
+        id=entry.text("id"),
+        name=entry.text("name"),
+        path=_path(entry.text("path"), entry),
+        methods=frozenset(entry.texts("methods")),
+        offers=tuple(_offer(each) for each in entry.objects("offers")),
+    )
+
+
+def _offer(entry: reading.Object) -> Offer:
+    price = entry.optional_object("price")
+    return Offer(
+        name=entry.text("name"),
+        amount=price.text("amount"),
+        asset=price.text("asset"),
+        access_seconds=entry.integer("access_seconds"),
+        limits=tuple(each.unread for each in entry.objects("limits")),
+        words=tuple(entry.texts("words")),
+    )
+
+
+def _path(text: str, entry: reading.Object) -> tuple[bytes, ...]:
+    try:
+        return tuple(segments(canonical(text.encode())))
+    except AmbiguousPath as exc:
+        raise entry.wrong(f"the path {text!r} is refused: {exc}") from exc
