@@ -1,0 +1,136 @@
+"""The catalogue goes down to the gate as one immutable snapshot.
+
+Whoever changes a service, a route, a price or a verifying key calls `publish` in the same
+transaction: the change and the snapshot that carries it commit together or not at all. Two changes
+at once are put in a row by a lock, so that the later snapshot never misses the earlier change.
+"""
+
+from typing import TypedDict
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Prefetch
+
+from gateway.domain.limits import parse_limits
+from gateway.models import Snapshot, VerifyingKey
+from marketplace.domain.quotes import JsonObject
+from marketplace.models import Route, RouteQuote, Service
+
+KEPT = 100  # Nodes read the newest only; the rest is for people who look into an incident.
+LOCK = 0x41504943  # PostgreSQL's advisory locks are numbers; this one is ours.
+
+
+class Price(TypedDict):
+    amount: str
+    asset: str
+
+
+class OfferBody(TypedDict):
+    name: str
+    price: Price
+    access_seconds: int
+    limits: list[JsonObject]
+    words: list[str]
+
+
+class RouteBody(TypedDict):
+    id: str
+    name: str
+    path: str
+    methods: list[str]
+    offers: list[OfferBody]
+
+
+class ServiceBody(TypedDict):
+    slug: str
+    name: str
+    hosts: list[str]
+    root_path: str | None
+    secret: str | None
+    upstreams: list[dict[str, str]]
+    timeouts: dict[str, int]
+    routes: list[RouteBody]
+
+
+class Body(TypedDict):
+    issuer: str
+    keys: dict[str, str]
+    services: list[ServiceBody]
+
+
+def publish() -> int:
+    """Write a snapshot if anything in it changed. Answers the newest version."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("publish() belongs in the change's own.")
+    _take_turns()
+    body = compile_body()
+    newest = Snapshot.objects.order_by("-version").first()
+    if newest is not None and newest.body == {**body, "version": newest.version}:
+        return newest.version
+    snapshot = Snapshot.objects.create(body={})
+    snapshot.body = {**body, "version": snapshot.version}
+    snapshot.save(update_fields=["body"])
+    Snapshot.objects.filter(version__lte=snapshot.version - KEPT).delete()
+    return snapshot.version
+
+
+def compile_body() -> Body:
+    prices = RouteQuote.objects.on_sale().order_by("amount", "name")
+    routes = Route.objects.standing().prefetch_related(Prefetch("quotes", prices, "on_sale"))
+    services = (
+        Service.objects.gated()
+        .prefetch_related("upstreams", Prefetch("routes", routes.order_by("pk"), "standing"))
+        .order_by("pk")
+    )
+    keys = VerifyingKey.objects.filter(revoked_at=None).order_by("kid")
+    return {
+        "issuer": settings.ORIGIN,
+        "keys": dict(keys.values_list("kid", "public_key")),
+        "services": [_service(service) for service in services],
+    }
+
+
+def _service(service: Service) -> ServiceBody:
+    routes: list[Route] = getattr(service, "standing")  # noqa: B009  named by the Prefetch
+    return {
+        "slug": service.slug,
+        "name": service.name,
+        "hosts": [service.host] if service.host else [],
+        "root_path": service.root_path or None,
+        "secret": service.secret or None,
+        "upstreams": [{"url": upstream.url} for upstream in service.upstreams.all()],
+        "timeouts": {
+            "connect_ms": service.connect_ms,
+            "first_byte_ms": service.first_byte_ms,
+            "idle_ms": service.idle_ms,
+        },
+        "routes": [_route(service, route) for route in routes],
+    }
+
+
+def _route(service: Service, route: Route) -> RouteBody:
+    prices: list[RouteQuote] = getattr(route, "on_sale")  # noqa: B009  named by the Prefetch
+    return {
+        "id": f"{service.slug}/{route.slug}",
+        "name": route.name,
+        "path": route.path,
+        "methods": list(route.methods),
+        "offers": [_offer(price) for price in prices],
+    }
+
+
+def _offer(price: RouteQuote) -> OfferBody:
+    return {
+        "name": price.name,
+        "price": {"amount": str(price.amount), "asset": price.asset},
+        "access_seconds": price.access_seconds,
+        "limits": list(price.limits),
+        "words": [limit.words() for limit in parse_limits(price.limits)],
+    }
+
+
+def _take_turns() -> None:
+    # SQLite's BEGIN IMMEDIATE did so already.
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])

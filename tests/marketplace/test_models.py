@@ -1,0 +1,143 @@
+"""What the database itself refuses."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from marketplace import pricing, quoting
+from marketplace.models import Quote, RouteQuote
+from tests.marketplace import shop
+
+pytestmark = pytest.mark.django_db
+
+TABLE = RouteQuote._meta.db_table
+
+
+def raw(statement: str) -> Callable[[], None]:
+    def run() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    return run
+
+
+def refused(change: Callable[[], object]) -> None:
+    """The change raises, and whatever it touched reads as before."""
+    before = list(RouteQuote.objects.order_by("pk").values())
+    with pytest.raises(DatabaseError), transaction.atomic():
+        change()
+    assert list(RouteQuote.objects.order_by("pk").values()) == before
+
+
+CHANGES = {
+    "amount": 1,
+    "asset": "EURC",
+    "access_seconds": 60,
+    "limits": [],
+    "name": "Other",
+    "version": 7,
+    "starts": "first_use",
+    "charge": "always",
+    "adjustable": True,
+    "meter": {"kind": "x"},
+    "state": "draft",
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_update_of_a_published_price_is_refused(field: str) -> None:
+    shop.stall()
+    refused(lambda: RouteQuote.objects.update(**{field: CHANGES[field]}))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"UPDATE {TABLE} SET amount = 1",
+        f"UPDATE {TABLE} SET amount = amount + 1, state = 'retired', retired_at = published_at",
+        f"UPDATE {TABLE} SET state = 'draft', published_at = NULL",
+        f"UPDATE {TABLE} SET published_at = created_at",
+        f"UPDATE {TABLE} SET route_id = route_id + 1",
+        f"DELETE FROM {TABLE}",
+    ],
+)
+def test_raw_sql_on_a_published_price_is_refused(statement: str) -> None:
+    shop.stall()
+    refused(raw(statement))
+
+
+def test_replacing_a_published_row_is_refused() -> None:
+    price = shop.stall()
+    if connection.vendor == "sqlite":
+        refused(raw(f"INSERT OR REPLACE INTO {TABLE} SELECT * FROM {TABLE}"))
+    refused(lambda: RouteQuote.objects.filter(pk=price.pk)._raw_delete("default"))
+
+
+def test_queryset_and_instance_deletion_are_refused() -> None:
+    price = shop.stall()
+    refused(lambda: RouteQuote.objects.all().delete())
+    refused(price.delete)
+    price.amount = 9
+    refused(price.save)
+
+
+def test_retired_price_does_not_change_either() -> None:
+    price = shop.stall()
+    pricing.retire(price, shop.NOW)
+    refused(lambda: RouteQuote.objects.update(amount=1))
+    refused(lambda: RouteQuote.objects.update(state="published", retired_at=None))
+    refused(lambda: RouteQuote.objects.update(retired_at=shop.NOW))
+    refused(lambda: RouteQuote.objects.all().delete())
+
+
+def test_draft_may_change_and_go() -> None:
+    draft = shop.draft(shop.route(shop.service(shop.provider())))
+    assert RouteQuote.objects.update(amount=1) == 1
+    assert draft.delete()[0] == 1
+
+
+def test_two_published_versions_of_one_offer_are_refused() -> None:
+    price = shop.stall()
+    draft = shop.draft(price.route)
+    assert draft.version == 2
+    refused(lambda: RouteQuote.objects.filter(pk=draft.pk).update(state="published"))
+    refused(
+        lambda: RouteQuote.objects.filter(pk=draft.pk).update(
+            state="published", published_at=shop.NOW
+        )
+    )
+
+
+def test_second_draft_of_one_offer_is_refused() -> None:
+    route = shop.route(shop.service(shop.provider()))
+    shop.draft(route)
+    refused(lambda: shop.draft(route))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": -1},
+        {"access_seconds": 0},
+        {"access_seconds": 2**40},
+        {"version": 0},
+        {"starts": "later"},
+        {"charge": "never"},
+        {"state": "sold"},
+        {"state": "retired"},
+    ],
+    ids=str,
+)
+def test_row_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:
+    shop.draft(shop.route(shop.service(shop.provider())))
+    refused(lambda: RouteQuote.objects.update(**change))
+
+
+def test_signed_quote_never_changes() -> None:
+    price = shop.stall()
+    quoting.signed(price, shop.NOW_S)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Quote.objects.update(body={})
+    with pytest.raises(DatabaseError), transaction.atomic():
+        raw("UPDATE marketplace_quote SET expires_at = expires_at + 1")()
