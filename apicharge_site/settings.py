@@ -1,6 +1,6 @@
-"""Settings. Everything that differs between machines comes from the environment; docs/operations.md lists it.
+"""Settings. What differs between machines comes from the environment; docs/operations.md lists it.
 
-The embedded default (nothing set) is for one machine: SQLite, limits in process, the sandbox network.
+The embedded default (nothing set) is for one machine: SQLite, limits in process, sandbox network.
 `APICHARGE_PRODUCTION=1` turns every convenience into an error.
 """
 
@@ -111,12 +111,22 @@ else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
+# Errors and warnings to the standard error stream, where supervisors and containers look for them.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("APICHARGE_LOG_LEVEL", default="WARNING")},
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = HOME / "static"
+STATIC_ROOT = Path(env.str("APICHARGE_STATIC_ROOT", default=str(HOME / "static")))
 WHITENOISE_USE_FINDERS = not PRODUCTION
 LOGIN_URL = "/admin/login/"
 

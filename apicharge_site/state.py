@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import environ
-from django.core.exceptions import ImproperlyConfigured as Misconfigured
+from django.core.exceptions import ImproperlyConfigured
 
 SQLITE_BUSY_SECONDS = 5
+
+
+class Misconfigured(ImproperlyConfigured):
+    """The message says which setting to change."""
 
 
 def directory(home: Path) -> Path:

@@ -1,0 +1,101 @@
+import signal
+import threading
+from argparse import ArgumentParser
+
+import httpx
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from apicharge_site.demo import seeding
+from apicharge_site.preparing import prepare
+from apicharge_site.surroundings import Surroundings, Unavailable, require_free, wait_for
+from marketplace import quoting
+
+# Running exchanges get this long at Ctrl-C; a server behind a load balancer gets 30 s.
+DRAIN_SECONDS = 3
+
+
+class Command(BaseCommand):
+    help = "Everything on this machine: sandbox network, database, server and workers. Stays."
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--without-demo", action="store_true", help="do not fill an empty catalogue"
+        )
+
+    def handle(self, *, without_demo: bool, **_options: object) -> None:
+        if settings.PRODUCTION or settings.ROLE != "all":
+            raise CommandError(
+                "`run` is for one machine. In production start each role: docs/operations.md."
+            )
+        told_to_end = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: told_to_end.set())
+        try:
+            with Surroundings(settings.HOME, settings.BASE_DIR) as surroundings:
+                self._start(surroundings, with_demo=not without_demo)
+                self._say_where()
+                told_to_end.wait()
+                self.stdout.write("\nEnding …")
+        except Unavailable as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write("Ended.")
+
+    def _start(self, surroundings: Surroundings, *, with_demo: bool) -> None:
+        listener = surroundings.listen(settings.PORT, "PORT")
+        prepare()
+        if settings.CHAIN.is_sandbox:
+            self._start_sandbox(surroundings)
+        if with_demo and seeding.is_wanted():
+            seeding.seed(settings.HOME)
+        networks = list(settings.UPSTREAM_NETWORKS)
+        if seeding.is_seeded():
+            self._start_upstream(surroundings)
+            networks.append(seeding.UPSTREAM_NETWORK)
+        connections.close_all()
+        number = listener.fileno()
+        log = surroundings.start(
+            "serve",
+            *("manage", "serve", "--fd", str(number), "--drain", str(DRAIN_SECONDS)),
+            pass_fds=(number,),
+            UPSTREAM_NETWORKS=",".join(networks),
+        )
+        ready = f"http://127.0.0.1:{settings.PORT}/readyz"
+        wait_for("The server", lambda: httpx.get(ready, timeout=5).status_code == 200, log)
+
+    def _start_sandbox(self, surroundings: Surroundings) -> None:
+        require_free(settings.SANDBOX_PORT, "SANDBOX_PORT")
+        signer = quoting.signer_public_key().hex()
+        log = surroundings.start("sandbox", "manage", "sandbox", "--signer", signer)
+        wait_for("The sandbox network", self._sandbox_answers, log)
+
+    def _sandbox_answers(self) -> bool:
+        call = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
+        return bool(httpx.post(settings.RPC_URL, json=call, timeout=5).json().get("result"))
+
+    def _start_upstream(self, surroundings: Surroundings) -> None:
+        listener = surroundings.listen(0, "")
+        port, number = listener.getsockname()[1], listener.fileno()
+        surroundings.start(
+            "files", "apicharge_site.demo.files_server", "--fd", str(number), pass_fds=(number,)
+        )
+        seeding.point(seeding.FILES, f"http://127.0.0.1:{port}")
+        seeding.point(seeding.RPC, settings.RPC_URL)
+        fund(seeding.payout(settings.HOME).public_key)
+
+    def _say_where(self) -> None:
+        say = self.stdout.write
+        say(f"\nApiCharge   {settings.ORIGIN}/")
+        say(f"Admin       {settings.ORIGIN}/admin/")
+        if seeding.is_seeded():
+            for login in seeding.logins(settings.HOME):
+                say(f"            {login.name:<9} password {login.password}")
+        if settings.CHAIN.is_sandbox:
+            say(f"Sandbox     {settings.RPC_URL}/  (JSON-RPC; GET /friendbot?addr=G…&asset=USDC)")
+        say(f"State       {settings.HOME}  (logs in {settings.HOME / 'logs'})")
+        say(
+            "\nThis is the embedded mode: SQLite, workers as threads, one server. It is for one "
+            "machine;\nfor several, see docs/operations.md. Ctrl-C ends everything.\n"
+        )

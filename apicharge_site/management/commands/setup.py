@@ -1,0 +1,13 @@
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from apicharge_site.preparing import prepare
+
+
+class Command(BaseCommand):
+    help = "Once per deployment: migrations, the keys that tokens are verified with, a snapshot."
+    requires_migrations_checks = False
+
+    def handle(self, **_options: object) -> None:
+        prepare()
+        self.stdout.write(f"Ready to serve {settings.ORIGIN}.")
