@@ -1,4 +1,4 @@
-"""What a gate is told by the composition root: one typed object, read nowhere else from anywhere."""
+"""What a gate is told by the composition root: one typed object."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

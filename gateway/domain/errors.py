@@ -3,8 +3,7 @@
 A refusal is a value: a `Problem` and a sentence about this case. A fault is an exception:
 
     GateFault
-    ├── UpstreamFault        the upstream did not do its part; `end` says how, exchange.py what it costs
-    └── LedgerUnavailable    the quotas cannot be spent now; nothing is charged
+    └── UpstreamFault    the upstream did not do its part; its `end` says how
 """
 
 import json
@@ -12,25 +11,21 @@ from dataclasses import dataclass
 
 from gateway.domain.exchange import End
 
-RETRY_AFTER_S = 1
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     status: int
     slug: str
     title: str
-    error: str | None = None
-    """The `error` parameter of WWW-Authenticate, for those that a credential caused."""
 
 
 PAYMENT_REQUIRED = Problem(402, "payment-required", "This route is sold by the grant")
 GRANT_EXPIRED = Problem(402, "grant-expired", "The grant has ended")
 QUOTA_EXHAUSTED = Problem(402, "quota-exhausted", "The grant is used up")
 
-INVALID_TOKEN = Problem(401, "invalid-token", "The token is not valid here", "invalid_token")
-REVOKED = Problem(401, "token-revoked", "The token was revoked", "token_revoked")
-TOKEN_EXPIRED = Problem(401, "token-expired", "The access token has expired", "token_expired")
+INVALID_TOKEN = Problem(401, "invalid-token", "The token is not valid here")
+REVOKED = Problem(401, "token-revoked", "The token was revoked")
+TOKEN_EXPIRED = Problem(401, "token-expired", "The access token has expired")
 
 OUT_OF_SCOPE = Problem(403, "out-of-scope", "The token is for something else")
 WINDOW_EXHAUSTED = Problem(429, "window-exhausted", "Used up until the next window")
@@ -82,10 +77,6 @@ class UpstreamFault(GateFault):
         super().__init__(detail)
         self.end = end
         self.detail = detail
-
-
-class LedgerUnavailable(GateFault):
-    end = End.LEDGER_UNAVAILABLE
 
 
 def problem_document(problem: Problem, *, origin: str, detail: str) -> dict[str, object]:

@@ -74,3 +74,14 @@ def _encode_the_rest(path: bytes) -> bytes:
     return b"".join(
         bytes([byte]) if byte in _RAW_IN_PATH or byte == 0x25 else b"%%%02X" % byte for byte in path
     )
+
+
+_QUERY = re.compile(rb"[A-Za-z0-9\-._~!$&()*+,;=:@/?%|^`{}\[\]\\]*").fullmatch
+_RAW_IN_QUERY = frozenset(range(0x21, 0x7F)) - frozenset(b"\"#'<>")
+
+
+def canonical_query(raw: bytes) -> str:
+    """A query as a WHATWG URL parser writes it: nothing in it is decided on, nothing may end it."""
+    if not _QUERY(raw):
+        raw = b"".join(bytes([byte]) if byte in _RAW_IN_QUERY else b"%%%02X" % byte for byte in raw)
+    return raw.decode("ascii")

@@ -35,23 +35,24 @@ class Object:
         return value
 
     def texts(self, name: str) -> list[str]:
-        items = self._list(name)
-        texts = [item for item in items if isinstance(item, str)]
-        if len(texts) != len(items):
-            raise self.wrong(f"{name} is not a list of texts")
+        texts: list[str] = []
+        for item in self._list(name):
+            if not isinstance(item, str):
+                raise self.wrong(f"{name} is not a list of texts")
+            texts.append(item)
         return texts
 
-    def objects(self, name: str) -> list["Object"]:
+    def parts(self, name: str) -> list["Object"]:
         return [
-            self._object(item, f"{name}[{position}]")
+            self._part(item, f"{name}[{position}]")
             for position, item in enumerate(self._list(name))
         ]
 
-    def object(self, name: str) -> "Object":
-        return self._object(self.unread.get(name), name)
+    def part(self, name: str) -> "Object":
+        return self._part(self.unread.get(name), name)
 
-    def optional_object(self, name: str) -> "Object":
-        return self._object(self.unread.get(name, {}), name)
+    def optional_part(self, name: str) -> "Object":
+        return self._part(self.unread.get(name, {}), name)
 
     def hex_bytes(self, name: str) -> bytes:
         try:
@@ -65,7 +66,7 @@ class Object:
             raise self.wrong(f"{name} is not a list")
         return value
 
-    def _object(self, value: object, name: str) -> "Object":
+    def _part(self, value: object, name: str) -> "Object":
         if not isinstance(value, Mapping):
             raise self.wrong(f"{name} is not an object")
         return Object(value, f"{self.where}.{name}")

@@ -65,7 +65,7 @@ class Service:
 class Match:
     service: Service
     route: Route
-    path: bytes
+    path: str
     """The canonical path after the service's prefix: decided on, and sent."""
     own_host: bool
     """Asked for on the service's own host name, not on the console's."""
@@ -93,6 +93,7 @@ class RouteTable:
     prefixes: Mapping[tuple[bytes, ...], Service]
     """By the segments they answer under on the main host."""
     longest_prefix: int
+    root_paths: tuple[str, ...]
     routes: Mapping[str, Route]
     _remembered: dict[tuple[str, bytes, str], Match | NoRoute | Ambiguous] = field(
         default_factory=dict, repr=False, compare=False
@@ -122,6 +123,12 @@ class RouteTable:
                 return _in_service(service, rest, method, own_host=False)
         return NO_ROUTE
 
+    def owns(self, host: str, path: str) -> bool:
+        """Whether a decoded path is a service's, by its host name or root path."""
+        if self.hosts and bare_host(host) in self.hosts:
+            return True
+        return any(f"{path}/".startswith(f"{root}/") for root in self.root_paths)
+
 
 def bare_host(host: str) -> str:
     """A Host header's name, lower case, without port and final dot."""
@@ -142,7 +149,7 @@ def _in_service(service: Service, path: bytes, method: str, *, own_host: bool) -
         if (routes := service.routes.get(parts[:length])) is not None:
             for route in routes:
                 if not route.methods or method in route.methods:
-                    return Match(service, route, path, own_host)
+                    return Match(service, route, path.decode("ascii"), own_host)
             return NO_ROUTE
     return NO_ROUTE
 
@@ -159,10 +166,12 @@ def _compile(body: reading.Object, prefix: str) -> RouteTable:
     hosts: dict[str, Service] = {}
     prefixes: dict[tuple[bytes, ...], Service] = {}
     routes: dict[str, Route] = {}
-    for entry in body.objects("services"):
+    roots: list[str] = []
+    for entry in body.parts("services"):
         service = _service(entry)
-        roots = [prefix + service.slug, *([service.root_path] if service.root_path else [])]
-        for root in roots:
+        own_roots = [service.root_path.rstrip("/")] if service.root_path else []
+        roots += own_roots
+        for root in [prefix + service.slug, *own_roots]:
             parts = _path(root, entry)
             if parts in prefixes or not parts:
                 raise entry.wrong(f"{root} is taken")
@@ -172,7 +181,7 @@ def _compile(body: reading.Object, prefix: str) -> RouteTable:
                 raise entry.wrong(f"the host {host} is taken")
             hosts[host] = service
         routes |= {route.id: route for same in service.routes.values() for route in same}
-    keys = body.object("keys")
+    keys = body.part("keys")
     return RouteTable(
         version=body.integer("version", 0),
         issuer=body.text("issuer"),
@@ -180,16 +189,17 @@ def _compile(body: reading.Object, prefix: str) -> RouteTable:
         hosts=hosts,
         prefixes=prefixes,
         longest_prefix=max(map(len, prefixes), default=0),
+        root_paths=tuple(roots),
         routes=routes,
     )
 
 
 def _service(entry: reading.Object) -> Service:
     routes: dict[tuple[bytes, ...], tuple[Route, ...]] = {}
-    for route in (_route(each) for each in entry.objects("routes")):
+    for route in (_route(each) for each in entry.parts("routes")):
         routes[route.path] = (*routes.get(route.path, ()), route)
-    timeouts = entry.optional_object("timeouts")
-    upstreams = tuple(each.text("url").rstrip("/") for each in entry.objects("upstreams"))
+    timeouts = entry.optional_part("timeouts")
+    upstreams = tuple(each.text("url").rstrip("/") for each in entry.parts("upstreams"))
     return Service(
         slug=entry.text("slug"),
         name=entry.text("name"),
@@ -212,18 +222,18 @@ def _route(entry: reading.Object) -> Route:
         name=entry.text("name"),
         path=_path(entry.text("path"), entry),
         methods=frozenset(entry.texts("methods")),
-        offers=tuple(_offer(each) for each in entry.objects("offers")),
+        offers=tuple(_offer(each) for each in entry.parts("offers")),
     )
 
 
 def _offer(entry: reading.Object) -> Offer:
-    price = entry.optional_object("price")
+    price = entry.optional_part("price")
     return Offer(
         name=entry.text("name"),
         amount=price.text("amount"),
         asset=price.text("asset"),
         access_seconds=entry.integer("access_seconds"),
-        limits=tuple(each.unread for each in entry.objects("limits")),
+        limits=tuple(each.unread for each in entry.parts("limits")),
         words=tuple(entry.texts("words")),
     )
 

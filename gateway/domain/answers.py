@@ -1,0 +1,166 @@
+"""The upstream's answer on its way to the client: which headers pass, which are rewritten.
+
+A client sees the gate's CORS policy and limits, never the upstream's: it is the gate that answered
+the preflight and counts the calls. Under the main host an upstream's page gets an origin of its own (`sandbox`).
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from gateway.domain.headers import HOP_BY_HOP, OURS, Pair
+
+Headers = list[tuple[bytes, bytes]]
+
+# `date` and `server` are ours to say; the rest speaks for a whole origin.
+DROPPED = HOP_BY_HOP | {
+    "date",
+    "server",
+    "strict-transport-security",
+    "clear-site-data",
+    "service-worker-allowed",
+    "public-key-pins",
+    "public-key-pins-report-only",
+    "nel",
+    "report-to",
+    "reporting-endpoints",
+    "set-cookie2",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after-ms",
+}
+OTHERS = (*OURS, "access-control-", "x-ratelimit-", "ratelimit-")
+PRIVATE = "private"
+SHARED_CACHE = frozenset({"public", "private", "s-maxage", "proxy-revalidate"})
+VARY = (b"vary", b"apicharge, authorization, cookie")
+SANDBOX = [(b"content-security-policy", b"sandbox"), (b"x-content-type-options", b"nosniff")]
+CORS = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"*")]
+EVENTS = "text/event-stream"
+PREFLIGHT_SECONDS = 600
+CREDITS_MAX = 2**53 - 1
+
+_CONSUMED = re.compile(r"\s*([a-z]+)\s*=\s*([0-9]{1,16})\s*").fullmatch
+_FIELD_NAMES = re.compile(r"[A-Za-z0-9\-_, ]{0,2000}").fullmatch
+
+
+@dataclass(slots=True)
+class AnswerHead:
+    own_host: bool
+    headers: Headers = field(default_factory=list)
+    length: int | None = None
+    is_events: bool = False
+    is_encoded: bool = False
+    cache_control: str | None = None
+    consume: str | None = None
+    undecodable: int = 0
+
+
+def pass_on(items: Iterable[Pair], *, own_host: bool) -> AnswerHead:
+    """The headers that cross, and what the pump has to know of those that do not."""
+    head = AnswerHead(own_host)
+    headers = head.headers
+    for name, value in items:
+        if (read := _SPECIAL.get(name)) is not None:
+            read(head, value)
+        elif name not in DROPPED and not name.startswith(OTHERS):
+            headers.append((name.encode("ascii"), value.encode("latin-1")))
+    headers.append((b"cache-control", privately(head.cache_control)))
+    headers.append(VARY)
+    if not own_host:
+        headers += SANDBOX
+    return head
+
+
+@lru_cache(maxsize=1024)
+def privately(cache_control: str | None) -> bytes:
+    """The upstream's Cache-Control without leave for shared caches."""
+    directives = [each.strip() for each in (cache_control or "").split(",")]
+    kept = [each for each in directives if each and _directive(each) not in SHARED_CACHE]
+    return ", ".join([PRIVATE, *kept]).encode("latin-1")
+
+
+def _directive(text: str) -> str:
+    return text.partition("=")[0].strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """What an upstream says that an exchange really cost; None: nothing was said."""
+
+    credits: int | None = None
+    calls: int | None = None
+
+
+def consumed(text: str | None) -> Consumed:
+    """`credits=12, calls=0`. What cannot be read settles nothing: the reserved cost stands."""
+    figures: dict[str, int] = {}
+    for part in (text or "").split(","):
+        if found := _CONSUMED(part):
+            figures[found[1]] = min(int(found[2]), CREDITS_MAX)
+    return Consumed(credits=figures.get("credits"), calls=figures.get("calls"))
+
+
+def preflight(requested_headers: str | None, methods: Iterable[str]) -> Headers:
+    """Anybody may call from anywhere with a token in a header; cookies never count cross-site."""
+    allowed = requested_headers or "apicharge, authorization, content-type"
+    if not _FIELD_NAMES(allowed):
+        allowed = "apicharge"
+    return [
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-allow-methods", ", ".join(sorted(methods)).encode()),
+        (b"access-control-allow-headers", allowed.encode()),
+        (b"access-control-max-age", b"%d" % PREFLIGHT_SECONDS),
+        (b"vary", b"access-control-request-headers"),
+    ]
+
+
+def _content_length(head: AnswerHead, value: str) -> None:
+    head.length = int(value) if value.isdecimal() else None
+
+
+def _content_type(head: AnswerHead, value: str) -> None:
+    head.is_events = value.lstrip().lower().startswith(EVENTS)
+    head.headers.append((b"content-type", value.encode("latin-1")))
+
+
+def _content_encoding(head: AnswerHead, value: str) -> None:
+    head.is_encoded = value.strip().lower() != "identity"
+    head.headers.append((b"content-encoding", value.encode("latin-1")))
+
+
+def _cache_control(head: AnswerHead, value: str) -> None:
+    head.cache_control = f"{head.cache_control},{value}" if head.cache_control else value
+
+
+def _set_cookie(head: AnswerHead, value: str) -> None:
+    """On a host of its own an upstream may set cookies, for that host alone."""
+    attributes = {_directive(each) for each in value.split(";")[1:]}
+    if head.own_host and "domain" not in attributes:
+        head.headers.append((b"set-cookie", value.encode("latin-1")))
+
+
+def _consume(head: AnswerHead, value: str) -> None:
+    head.consume = value
+
+
+def _of_the_main_host(name: bytes) -> Callable[[AnswerHead, str], None]:
+    """A header that the gate writes itself on the main host."""
+
+    def read(head: AnswerHead, value: str) -> None:
+        if head.own_host:
+            head.headers.append((name, value.encode("latin-1")))
+
+    return read
+
+
+_SPECIAL: dict[str, Callable[[AnswerHead, str], None]] = {
+    "content-length": _content_length,
+    "content-type": _content_type,
+    "content-encoding": _content_encoding,
+    "cache-control": _cache_control,
+    "set-cookie": _set_cookie,
+    "apicharge-consume": _consume,
+    "content-security-policy": _of_the_main_host(b"content-security-policy"),
+    "x-content-type-options": _of_the_main_host(b"x-content-type-options"),
+}
