@@ -2,6 +2,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from apicharge_site.preparing import prepare
+from marketplace import quoting
 
 
 class Command(BaseCommand):
@@ -10,4 +11,5 @@ class Command(BaseCommand):
 
     def handle(self, **_options: object) -> None:
         prepare()
-        self.stdout.write(f"Ready to serve {settings.ORIGIN}.")
+        signer = quoting.signer_public_key().hex()
+        self.stdout.write(f"Ready to serve {settings.ORIGIN} with quote signer {signer}")

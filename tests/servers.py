@@ -1,0 +1,221 @@
+"""Whole servers for end-to-end tests: real processes, real sockets, a state directory of their own.
+
+    with start_server(tmp_path, processes=4) as server:
+        server.sell(...)
+        httpx.get(f"{server.origin}/gate/files/…")
+
+The sandbox network is one process beside them; it survives the servers, as a real network would.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.waiting import until
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 60.0
+STOP_SECONDS = 45.0
+CLOSE_MS = 100
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now, all different."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+@dataclass
+class Process:
+    """`python -m MODULE …` on a tether, so that it never outlives the test run."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    _running: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, prefix: Sequence[str] = ("apicharge_site.tethered",)) -> None:
+        with self.log.open("ab") as log:
+            self._running = subprocess.Popen(
+                [sys.executable, "-m", *prefix, *self.command],
+                cwd=ROOT,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        assert self._running is not None
+        return self._running.pid
+
+    def ended(self) -> bool:
+        return self._running is None or self._running.poll() is not None
+
+    def wait(self, seconds: float = STOP_SECONDS) -> int:
+        assert self._running is not None
+        status = self._running.wait(seconds)
+        if self._running.stdin is not None:
+            self._running.stdin.close()
+        return status
+
+    def stop(self) -> int:
+        assert self._running is not None
+        self._running.send_signal(signal.SIGTERM)
+        try:
+            return self.wait()
+        except subprocess.TimeoutExpired:
+            self._running.kill()
+            raise
+
+    def kill(self) -> None:
+        if self._running is not None:
+            self._running.kill()
+            self.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def rpc_answers(url: str) -> bool:
+    call = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
+    try:
+        return httpx.post(url, json=call, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@dataclass
+class RunningServer:
+    """Several `serve` processes with one database, one issuer and one sandbox network."""
+
+    home: Path
+    origins: list[str]
+    rpc_url: str
+    environment: dict[str, str]
+    processes: list[Process] = field(default_factory=list)
+    sandbox: Process | None = None
+
+    @property
+    def origin(self) -> str:
+        """The issuer: the first process. The others serve its tokens too."""
+        return self.origins[0]
+
+    def __enter__(self) -> "RunningServer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in [*self.processes, *([self.sandbox] if self.sandbox else [])]:
+            process.kill()
+
+    def manage(self, *arguments: str) -> str:
+        """What `manage.py ARGUMENT…` prints, run beside the servers."""
+        ended = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_SECONDS,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    def python(self, code: str) -> str:
+        """What Python CODE prints with the servers' database at hand."""
+        return self.manage("shell", "--no-imports", "--verbosity", "0", "--command", code)
+
+    def sell(self, service: Mapping[str, object]) -> None:
+        """Put a service on sale; tests/selling.py says what `service` looks like."""
+        self.python(f"from tests.selling import sell; sell({dict(service)!r})")
+
+    def start(self, *, prefix: Sequence[str] = ("apicharge_site.tethered",)) -> None:
+        for process in self.processes:
+            process.start(prefix=prefix)
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        for origin, process in zip(self.origins, self.processes, strict=True):
+            until(
+                lambda origin=origin, process=process: (
+                    answers(f"{origin}/readyz") or _fail_if_ended(process)
+                ),
+                seconds=START_SECONDS,
+            )
+
+    def stop(self) -> list[int]:
+        """SIGTERM to all at once; their exit statuses."""
+        for process in self.processes:
+            os.kill(process.pid, signal.SIGTERM)
+        return [process.wait() for process in self.processes]
+
+    def kill(self) -> None:
+        """SIGKILL to all serving processes; the sandbox network goes on."""
+        for process in self.processes:
+            process.kill()
+
+
+def _fail_if_ended(process: Process) -> bool:
+    assert not process.ended(), process.log.read_text()[-4000:]
+    return False
+
+
+def start_server(
+    home: Path,
+    *,
+    processes: int = 1,
+    database_url: str | None = None,
+    redis_url: str | None = None,
+    role: str = "all",
+    close_ms: int = CLOSE_MS,
+    environment: Mapping[str, str] | None = None,
+) -> RunningServer:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    *ports, sandbox_port = free_ports(processes + 1)
+    origins = [f"http://127.0.0.1:{port}" for port in ports]
+    variables = {
+        "APICHARGE_HOME": str(home),
+        "APICHARGE_ORIGIN": origins[0],
+        "APICHARGE_SANDBOX_CLOSE_MS": str(close_ms),
+        "PORT": str(ports[0]),
+        "SANDBOX_PORT": str(sandbox_port),
+        "UPSTREAM_NETWORKS": "127.0.0.1/32",
+        **({"DATABASE_URL": database_url} if database_url else {}),
+        **({"REDIS_URL": redis_url} if redis_url else {}),
+        **(environment or {}),
+    }
+    server = RunningServer(home, origins, f"http://127.0.0.1:{sandbox_port}", variables)
+    server.processes = [
+        Process(
+            ["manage", "serve", "--port", str(port)],
+            {**variables, "APICHARGE_ROLE": role},
+            home / f"serve-{port}.log",
+        )
+        for port in ports
+    ]
+    signer = server.manage("setup").split("quote signer ")[1].split()[0]
+    server.sandbox = Process(
+        ["manage", "sandbox", "--signer", signer], variables, home / "sandbox.log"
+    )
+    server.sandbox.start()
+    until(lambda: rpc_answers(server.rpc_url), seconds=START_SECONDS)
+    server.start()
+    return server
