@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Prefetch
 
 from gateway.domain.limits import parse_limits
+from gateway.domain.routes import compile_table
 from gateway.models import Snapshot, VerifyingKey
 from marketplace.domain.quotes import JsonObject
 from marketplace.models import Route, RouteQuote, Service
@@ -59,7 +60,10 @@ class Body(TypedDict):
 
 
 def publish() -> int:
-    """Write a snapshot if anything in it changed. Answers the newest version."""
+    """Write a snapshot if anything in it changed, and answer the newest version.
+
+    RouteTableError: the gate could not serve this catalogue; the change must not be kept.
+    """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("publish() belongs in the change's own.")
     _take_turns()
@@ -69,6 +73,8 @@ def publish() -> int:
         return newest.version
     snapshot = Snapshot.objects.create(body={})
     snapshot.body = {**body, "version": snapshot.version}
+    # A gate that cannot read a snapshot keeps the old one: better that the change fails here.
+    compile_table(snapshot.body, prefix=settings.GATE_PREFIX)
     snapshot.save(update_fields=["body"])
     Snapshot.objects.filter(version__lte=snapshot.version - KEPT).delete()
     return snapshot.version

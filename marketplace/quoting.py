@@ -14,6 +14,7 @@ from marketplace.domain import quotes
 from marketplace.domain.quotes import JsonObject, SignedQuote
 from marketplace.models import Quote, Route, RouteQuote
 
+PUBLISHED = RouteQuote.State.PUBLISHED
 SLOT_SECONDS = 300
 VALID_AFTER_SLOT_SECONDS = 900
 
@@ -57,6 +58,8 @@ def signed(version: RouteQuote, now_s: float) -> SignedQuote:
 
 def sign_all(prices: Iterable[RouteQuote], now_s: float) -> list[SignedQuote]:
     versions = list(prices)
+    if off_sale := [str(version) for version in versions if version.state != PUBLISHED]:
+        raise ValueError(f"Only what is on sale is quoted, not {off_sale}.")
     signer = signer_public_key().hex()
     slot = int(now_s) // SLOT_SECONDS * SLOT_SECONDS
     kept = {
@@ -93,8 +96,6 @@ def _seed() -> bytes:
 
 
 def _sign(version: RouteQuote, slot: int) -> SignedQuote:
-    if version.state != RouteQuote.State.PUBLISHED:
-        raise ValueError(f"{version} is {version.state}: only what is on sale is quoted.")
     asset = settings.CHAIN.assets[version.asset]
     payee = version.route.service.provider.payout_address
     quote = quotes.Quote(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from marketplace import pricing, quoting
 from marketplace.domain import chains, quotes
@@ -88,7 +88,7 @@ def test_unknown_route_is_not_quoted(route: str) -> None:
         quoting.document(route, shop.NOW_S)
 
 
-def test_process_without_the_key_quotes_nothing(settings: SettingsWrapper) -> None:
+def test_process_without_the_key_quotes_nothing(settings: Settings) -> None:
     price = shop.stall()
     settings.QUOTE_KEY_SEED = None
     with pytest.raises(quoting.NoQuoteKey):
