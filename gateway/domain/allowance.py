@@ -1,0 +1,176 @@
+"""Several limits as one.
+
+An admission reserves what each limit asks, or nothing at all: the first pass looks, the second
+takes. What is reserved counts as spent, in the journal too, until the exchange is settled to its
+real cost; so a crash charges what was under way and never grants it twice.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from gateway.domain.limits import Calls, Credits, Limit
+
+NO_SLOT = -1
+
+
+class Why(StrEnum):
+    EXHAUSTED = "exhausted"
+    WINDOW_EXHAUSTED = "window_exhausted"
+    GRANT_EXPIRED = "grant_expired"
+    NO_LEDGER = "no_ledger"
+
+
+STATUS = {
+    Why.EXHAUSTED: 402,
+    Why.WINDOW_EXHAUSTED: 429,
+    Why.GRANT_EXPIRED: 402,
+    Why.NO_LEDGER: 401,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    why: Why
+    limit: Limit | None = None
+    retry_after_s: int | None = None
+
+    @property
+    def status(self) -> int:
+        return STATUS[self.why]
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The ledger could not say: 503, never 402."""
+
+    retry_after_s: int = 1
+    status: int = 503
+
+
+class Words(Protocol):
+    """Where the units spent are written down before they are served: the journal."""
+
+    def __setitem__(self, slot: int, spent: int, /) -> None: ...
+
+
+class Holding:
+    """What this node leased of one limit, in one window: `amount`, of which `spent` is gone."""
+
+    __slots__ = ("amount", "limit", "open", "slot", "spent", "spent_words", "window")
+
+    def __init__(self, limit: Limit, spent_words: Words) -> None:
+        self.limit = limit
+        self.spent_words = spent_words
+        self.slot = NO_SLOT
+        self.window: int | None = None
+        self.amount = 0
+        self.spent = 0
+        self.open = 0  # Reservations that may still give back.
+
+    @property
+    def held(self) -> int:
+        return self.amount - self.spent
+
+    def spend(self, units: int) -> None:
+        spent = self.spent + units
+        assert spent <= self.amount
+        self.spent_words[self.slot] = spent
+        self.spent = spent
+
+    def unspend(self, units: int) -> None:
+        spent = self.spent - units
+        assert spent >= 0
+        self.spent = spent
+        self.spent_words[self.slot] = spent
+
+
+def reserve(holdings: Sequence[Holding], costs: Sequence[int]) -> dict[Holding, int] | None:
+    """Take every cost, or none. A limit without a cost per call must still have a unit left."""
+    for index, cost in enumerate(costs):
+        holding = holdings[index]
+        if holding.amount - holding.spent < (cost or 1):
+            return None
+    taken: dict[Holding, int] = {}
+    for index, cost in enumerate(costs):
+        if cost:
+            holding = holdings[index]
+            holding.spend(cost)
+            holding.open += 1
+            taken[holding] = cost
+    return taken
+
+
+def take(taken: dict[Holding, int], holdings: Iterable[Holding], wanted: int) -> int:
+    """Take as many units, up to `wanted`, as all of `holdings` can give. Spent from now on."""
+    granted = min((holding.amount - holding.spent for holding in holdings), default=wanted)
+    granted = min(granted, wanted)
+    if granted <= 0:
+        return 0
+    for holding in holdings:
+        holding.spend(granted)
+        before = taken.get(holding)
+        if before is None:
+            holding.open += 1
+            before = 0
+        taken[holding] = before + granted
+    return granted
+
+
+def give_back(taken: dict[Holding, int], holding: Holding, units: int) -> None:
+    """Return units that were taken but not used."""
+    left = taken[holding] - units
+    assert left >= 0
+    taken[holding] = left
+    holding.unspend(units)
+
+
+def void(taken: dict[Holding, int]) -> None:
+    for holding, units in taken.items():
+        holding.unspend(units)
+        taken[holding] = 0
+
+
+def settle(taken: dict[Holding, int], *, credits: int | None, calls: int) -> None:
+    """Bring what was reserved down to the real cost; a cost above the reservation is clamped."""
+    for holding, units in taken.items():
+        limit = holding.limit
+        if isinstance(limit, Calls):
+            cost = calls
+        elif isinstance(limit, Credits):
+            cost = limit.per_call if credits is None else credits
+        else:
+            continue
+        if cost < units:
+            give_back(taken, holding, units - max(0, cost))
+
+
+def close(taken: dict[Holding, int]) -> None:
+    for holding in taken:
+        holding.open -= 1
+    taken.clear()
+
+
+def rate_limit_names(limits: Sequence[Limit]) -> tuple[str, ...]:
+    """Header names: a second limit of the same kind is told apart by its position."""
+    names = [limit.name for limit in limits]
+    return tuple(
+        name if names.index(name) == index else f"{name}-{index + 1}"
+        for index, name in enumerate(names)
+    )
+
+
+def policy_header(limits: Sequence[Limit]) -> bytes:
+    members = []
+    for name, limit in zip(rate_limit_names(limits), limits, strict=True):
+        window = "" if limit.window_seconds is None else f";w={limit.window_seconds}"
+        unit = "" if limit.unit == "requests" else f';qu="{limit.unit}"'
+        members.append(f'"{name}";q={limit.total}{unit}{window}')
+    return ", ".join(members).encode()
+
+
+def retry_after_s(seconds: float) -> int:
+    """Rounded up: a client that waits so long finds the window renewed."""
+    return max(1, math.ceil(seconds))

@@ -1,0 +1,287 @@
+"""What one grant may still do on this node: the fast path of every request, and the wait behind it.
+
+`acquire_now` and `take_bytes` are synchronous and spend what the node holds. Only when that is too
+little does somebody wait, until the desk (leasing.py) has asked the ledger.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from gateway.domain.allowance import (
+    Holding,
+    Refused,
+    Unavailable,
+    Why,
+    Words,
+    close,
+    give_back,
+    policy_header,
+    rate_limit_names,
+    reserve,
+    retry_after_s,
+    settle,
+    take,
+    void,
+)
+from gateway.domain.limits import Direction
+from gateway.domain.tokens import Grant
+from gateway.ledgers.port import LedgerUnavailable
+from gateway.supply import Supply
+
+WAIT_S = 2.5  # For the ledger's answer; its own lock timeout is 2 s.
+WAITING_MAX = 10_000  # Of one grant on one node; beyond that the answer is 503 at once.
+EXPIRED = Refused(Why.GRANT_EXPIRED)
+NO_LEDGER = Refused(Why.NO_LEDGER)
+UNAVAILABLE = Unavailable()
+
+
+class Desk(Protocol):
+    """Carries an allowance's asks to the ledger."""
+
+    clock: Callable[[], float]
+    words: Words
+    spend_until: float  # Later than that our heartbeat is too old to spend anything.
+    asked: int  # Counts the batches sent: a ruling holds for those who waited when it was asked.
+    open: bool
+
+    def ask(self, allowance: "Allowance") -> None: ...
+    def record_end(self, grant_id: str, reason: str, at_s: float) -> None: ...
+
+
+class Waiter:
+    """One who waits: what he tries again, and how many units of which limits that takes."""
+
+    __slots__ = ("attempt", "future", "joined", "needs", "until")
+
+    def __init__(
+        self, attempt: Callable[[], object], needs: Sequence[tuple[int, int]], desk: Desk
+    ) -> None:
+        self.attempt = attempt
+        self.needs = needs
+        self.joined = desk.asked
+        self.until = desk.clock() + WAIT_S
+        self.future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+
+class Allowance:
+    def __init__(self, grant: Grant, desk: Desk) -> None:
+        self.grant = grant
+        self.opened = False
+        self.missing = False
+        self.failed_in = 0  # The last batch of ours that the ledger did not answer.
+        self.ends_at_s: float = grant.expires_at  # Known for good once the first acquire returned.
+        self.supplies = [Supply(index, limit) for index, limit in enumerate(grant.limits)]
+        self.holdings = [supply.start(desk.words) for supply in self.supplies]
+        self.waiting: deque[Waiter] = deque()
+        self.seen_at = desk.clock()
+        self._desk = desk
+        self._clock = desk.clock
+        self._valid_until = 0.0  # 0 until the ledger knows the grant.
+        self._costs = tuple(limit.reserved_per_call for limit in grant.limits)
+        self._needs = tuple((index, cost or 1) for index, cost in enumerate(self._costs))
+        self._of_direction = {
+            direction: tuple(
+                supply
+                for supply in self.supplies
+                if supply.limit.kind == "data" and supply.limit.counts(direction)
+            )
+            for direction in (Direction.UP, Direction.DOWN)
+        }
+        self._policy = policy_header(grant.limits)
+        self._names = rate_limit_names(grant.limits)
+
+    def acquire_now(self, now_s: float) -> "Reservation | Refused | None":
+        """Reserve one call of what is held. None: `await acquire()`."""
+        if now_s >= self.ends_at_s:
+            return EXPIRED
+        now = self._clock()
+        if now >= self._valid_until or now >= self._desk.spend_until:
+            return None
+        taken = reserve(self.holdings, self._costs)
+        if taken is None:
+            return None
+        return Reservation(self, taken)
+
+    async def acquire(self, now_s: float) -> "Reservation | Refused | Unavailable":
+        def attempt() -> object:
+            return self.acquire_now(now_s) or self._final(self._needs)
+
+        outcome = await self._obtain(attempt, self._needs)
+        assert isinstance(outcome, Reservation | Refused | Unavailable)
+        return outcome
+
+    async def wait_bytes(self, taken: dict[Holding, int], direction: Direction, wanted: int) -> int:
+        """At least one byte and at most `wanted`; 0 when there will be none."""
+
+        def attempt() -> object:
+            return self.take_bytes(taken, direction, wanted) or self._final(needs)
+
+        needs = tuple((supply.index, wanted) for supply in self._of_direction[direction])
+        outcome = await self._obtain(attempt, needs)
+        if isinstance(outcome, Unavailable):
+            raise LedgerUnavailable
+        return outcome if isinstance(outcome, int) else 0
+
+    def take_bytes(self, taken: dict[Holding, int], direction: Direction, wanted: int) -> int:
+        supplies = self._of_direction[direction]
+        if not supplies:
+            return wanted
+        now = self._clock()
+        if now >= self._valid_until or now >= self._desk.spend_until:
+            return 0
+        return take(taken, [supply.holding for supply in supplies], wanted)
+
+    def give_back_bytes(self, taken: dict[Holding, int], direction: Direction, units: int) -> None:
+        for supply in self._of_direction[direction]:
+            rest = units
+            for holding in reversed(taken):  # The newest window first.
+                if holding.limit is supply.limit:
+                    count = min(rest, taken[holding])
+                    give_back(taken, holding, count)
+                    rest -= count
+
+    def _final(self, needs: Sequence[tuple[int, int]]) -> Refused | None:
+        """What the ledger ruled so lately, and for good, that it need not be asked again."""
+        now = self._clock()
+        for index, units in needs:
+            supply = self.supplies[index]
+            if supply.is_final(self._least(index, units), now):
+                return supply.refusal(now)
+        return None
+
+    def _least(self, index: int, units: int) -> int:
+        """A chunk may be cut down to one byte, a call's cost may not."""
+        return units if self._costs[index] else 1
+
+    async def _obtain(
+        self, attempt: Callable[[], object], needs: Sequence[tuple[int, int]]
+    ) -> object:
+        self.seen_at = self._clock()
+        self.refresh()
+        outcome = attempt()
+        if outcome is not None:
+            return outcome
+        if not self._desk.open or len(self.waiting) >= WAITING_MAX:
+            return UNAVAILABLE
+        waiter = Waiter(attempt, needs, self._desk)
+        self.waiting.append(waiter)
+        self._desk.ask(self)
+        try:
+            return await waiter.future
+        except asyncio.CancelledError:
+            if waiter.future.done() and not waiter.future.cancelled():
+                outcome = waiter.future.result()
+                if isinstance(outcome, Reservation):
+                    outcome.settle(charged=False)
+            raise
+
+    def open(self, first_used_at_s: float | None) -> None:
+        self.opened = True
+        if first_used_at_s is not None and self.grant.access_seconds is not None:
+            self.ends_at_s = min(self.ends_at_s, first_used_at_s + self.grant.access_seconds)
+
+    def refresh(self) -> None:
+        """Leave windows that are over."""
+        now = self._clock()
+        for supply in self.supplies:
+            if now >= supply.valid_until:
+                self.renew(supply)
+        if self.opened:
+            self._valid_until = min(
+                (supply.valid_until for supply in self.supplies), default=math.inf
+            )
+
+    def renew(self, supply: Supply) -> None:
+        """An empty holding in place of the former; the desk settles that by its slot."""
+        self.holdings[supply.index] = supply.start(self._desk.words)
+
+    def needs(self) -> list[int]:
+        """Units waited for, by limit."""
+        units = [0] * len(self.supplies)
+        for waiter in self.waiting:
+            for index, count in waiter.needs:
+                units[index] += count
+        return units
+
+    def advance(self) -> None:
+        """Serve those who wait, in their order, and tell the others what was ruled."""
+        self.refresh()
+        now = self._clock()
+        still: deque[Waiter] = deque()
+        for waiter in self.waiting:
+            if waiter.future.done():
+                continue
+            outcome = waiter.attempt()
+            if outcome is None:
+                outcome = self._ruled(waiter, now)
+            if outcome is None:
+                still.append(waiter)
+            else:
+                waiter.future.set_result(outcome)
+        self.waiting = still
+        if still:
+            self._desk.ask(self)
+
+    def _ruled(self, waiter: Waiter, now: float) -> Refused | Unavailable | None:
+        if self.missing:
+            return NO_LEDGER
+        if now >= waiter.until or self.failed_in > waiter.joined:
+            return UNAVAILABLE
+        for index, units in waiter.needs:
+            supply = self.supplies[index]
+            if supply.ruled_in <= waiter.joined or supply.ruling is None:
+                continue
+            if isinstance(supply.ruling, Unavailable) or supply.short_of(self._least(index, units)):
+                return supply.ruling
+        return None
+
+    def rate_limit_headers(self, now_s: float) -> tuple[bytes, bytes]:
+        """`RateLimit-Policy` and `RateLimit`, with what is left as far as this node knows."""
+        now = self._clock()
+        grant_left_s = max(0, int(self.ends_at_s - now_s))
+        members = []
+        for name, supply in zip(self._names, self.supplies, strict=True):
+            until = supply.window_until
+            reset_s = grant_left_s
+            if not math.isinf(until):
+                reset_s = min(reset_s, retry_after_s(until - now))
+            left = supply.left + supply.holding.amount - supply.holding.spent
+            members.append(f'"{name}";r={left};t={reset_s}')
+        return self._policy, ", ".join(members).encode()
+
+    def ended(self, reason: str, now_s: float) -> None:
+        """Remembered in the ledger, behind the request."""
+        self._desk.record_end(self.grant.id, reason, now_s)
+
+
+class Reservation:
+    """One exchange's part: what it reserved, what it took since. Settled exactly once."""
+
+    __slots__ = ("_taken", "allowance")
+
+    def __init__(self, allowance: Allowance, taken: dict[Holding, int]) -> None:
+        self.allowance = allowance
+        self._taken = taken
+
+    def take_bytes(self, direction: Direction, wanted: int) -> int:
+        """Bytes that may be passed on now; 0: `await wait_bytes()`."""
+        return self.allowance.take_bytes(self._taken, direction, wanted)
+
+    async def wait_bytes(self, direction: Direction, wanted: int) -> int:
+        """As take_bytes, from the ledger if need be; 0 is the end. Raises LedgerUnavailable."""
+        return await self.allowance.wait_bytes(self._taken, direction, wanted)
+
+    def give_back_bytes(self, direction: Direction, units: int) -> None:
+        """Taken, but not delivered."""
+        self.allowance.give_back_bytes(self._taken, direction, units)
+
+    def settle(self, *, charged: bool, credits: int | None = None, calls: int = 1) -> None:
+        """Charge the real cost; not charged: nothing was used, bytes included."""
+        if charged:
+            settle(self._taken, credits=credits, calls=calls)
+        else:
+            void(self._taken)
+        close(self._taken)

@@ -1,0 +1,126 @@
+"""When one limit of one grant draws units from the ledger, and when it gives them back.
+
+Decides, does not act: leasing.py carries the asks and brings the answers. Times are seconds of
+CLOCK_BOOTTIME, which runs on while the machine sleeps.
+"""
+
+import math
+from enum import StrEnum
+
+from gateway.domain.allowance import NO_SLOT, Holding, Refused, Unavailable, Why, Words
+from gateway.domain.allowance import retry_after_s as rounded
+from gateway.domain.limits import Limit
+from gateway.ledgers.port import RECALL_WAIT_S, Draw, Drawn, Return, Verdict
+
+IDLE_S = 1.0
+FINAL_S = 1.0  # How long "all is spent" is believed without asking again.
+
+
+class Move(StrEnum):
+    STAY = "stay"
+    DRAW_AHEAD = "draw_ahead"
+    GIVE_BACK = "give_back"
+
+
+class Supply:
+    """One limit's supply: what is held now, how fast it goes, what was last ruled."""
+
+    def __init__(self, index: int, limit: Limit) -> None:
+        self.index = index
+        self.limit = limit
+        self.left = limit.total
+        self.asked = 0
+        self.recall_until = math.inf
+        self.quiet = False  # A recall is under way and nothing has changed since.
+        self.ruling: Refused | Unavailable | None = None
+        self.ruled_in = 0
+        self.final_until = 0.0
+        self.window_until = math.inf
+
+    def start(self, words: Words) -> Holding:
+        """An empty holding. The former one, if any, is settled by itself."""
+        self.holding = Holding(self.limit, words)
+        self.valid_until = math.inf
+        self.ahead = False
+        self.seen = self.mark = 0
+        self.busy_at = self.mark_at = self.drawn_at = 0.0
+        self.last_second = 0
+        return self.holding
+
+    def short_of(self, units: int) -> bool:
+        return self.holding.held < units
+
+    def observe(self, now: float) -> Move:
+        """What the passing of time asks for, looked at several times a second."""
+        holding = self.holding
+        if holding.spent != self.seen:
+            self.seen, self.busy_at = holding.spent, now
+        if now - self.mark_at >= 1:
+            self.last_second = self._used_since_mark()
+            self.mark, self.mark_at = holding.spent, now
+        if now - self.busy_at >= IDLE_S:
+            return Move.GIVE_BACK if holding.held or not holding.open else Move.STAY
+        if self.left and now - self.drawn_at >= 1 and holding.held < self.last_second // 2:
+            return Move.DRAW_AHEAD
+        return Move.STAY
+
+    def _used_since_mark(self) -> int:
+        return max(0, self.holding.spent - self.mark)
+
+    def draw(self, grant_id: str, waiting: int) -> Draw:
+        holding = self.holding
+        return Draw(
+            slot=holding.slot,
+            grant_id=grant_id,
+            index=self.index,
+            limit=self.limit,
+            window=holding.window,
+            known=holding.amount,
+            spent=holding.spent,
+            waiting=waiting,
+            last_second=max(self.last_second, self._used_since_mark()),
+            asked=self.asked,
+        )
+
+    def apply(self, drawn: Drawn, holding: Holding, *, sent_at: float, now: float) -> None:
+        """Take over an answer. `sent_at` was before the ledger looked at its clock."""
+        if drawn.amount:
+            holding.amount, holding.window = drawn.amount, drawn.window
+        if holding is not self.holding:
+            return
+        self.left = drawn.left
+        self.window_until = sent_at + drawn.valid_for_s
+        self.busy_at = self.drawn_at = now
+        if drawn.amount:
+            self.valid_until = self.window_until
+        self.ruling = None
+        self.quiet = drawn.verdict is Verdict.RECALLING
+        if self.quiet:
+            if self.asked == 0:
+                self.recall_until = now + RECALL_WAIT_S
+            self.asked = drawn.asked
+            return
+        self.asked, self.recall_until = 0, math.inf
+        if drawn.verdict is Verdict.EXHAUSTED:
+            self.ruling = self.refusal(now)
+            self.final_until = now + FINAL_S if drawn.alone else 0.0
+
+    def refusal(self, now: float) -> Refused:
+        if self.limit.window_seconds is None:
+            return Refused(Why.EXHAUSTED, self.limit)
+        return Refused(Why.WINDOW_EXHAUSTED, self.limit, rounded(self.window_until - now))
+
+    def is_final(self, units: int, now: float) -> bool:
+        return now < self.final_until and now < self.window_until and self.short_of(units)
+
+    def fail(self) -> None:
+        """The ledger or the other nodes did not answer."""
+        self.ruling = Unavailable()
+        self.asked, self.recall_until, self.quiet = 0, math.inf, False
+
+
+def give_back(holding: Holding) -> Return:
+    """From this moment on nothing of it is spent, whether the ledger hears of it or not."""
+    assert holding.slot != NO_SLOT
+    holding.amount = holding.spent
+    return Return(slot=holding.slot, keep=holding.spent, close=holding.open == 0)
