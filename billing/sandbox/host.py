@@ -1,0 +1,129 @@
+"""Running a contract call: frames, authorization, storage, events.
+
+A contract is whatever answers `Contract.call`. The asset contract and, for now, the purchase
+contract are Python; a wasm module comes behind the same door.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from stellar_sdk import Address, StrKey, scval, xdr
+
+from billing.sandbox import entries, network
+from billing.sandbox.auth import Authorization
+from billing.sandbox.hosterrors import Code, HostError, Kind
+from billing.sandbox.state import View
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The ledger that a call runs in."""
+
+    sequence: int
+    close_time: int
+
+
+class Contract(Protocol):
+    def call(
+        self,
+        host: "Host",
+        instance: xdr.SCContractInstance,
+        function: str,
+        args: Sequence[xdr.SCVal],
+    ) -> xdr.SCVal: ...
+
+
+# By the XDR of the instance's executable.
+Programs = Mapping[bytes, Contract]
+
+
+@dataclass(slots=True)
+class Host:
+    view: View
+    closing: Closing
+    authorization: Authorization
+    programs: Programs
+    events: list[xdr.ContractEvent] = field(default_factory=list)
+    frames: list[str] = field(default_factory=list)
+
+    def invoke(self, call: xdr.InvokeContractArgs) -> xdr.SCVal:
+        contract = entries.address_of(call.contract_address)
+        if contract in self.frames:
+            raise HostError(
+                Kind.SCE_CONTEXT, Code.SCEC_INVALID_ACTION, "Contract re-entry is not allowed"
+            )
+        instance = self._instance(contract)
+        self.authorization.push(call)
+        self.frames.append(contract)
+        try:
+            program = self._program(instance)
+            function = call.function_name.sc_symbol.decode()
+            return program.call(self, instance, function, call.args)
+        except HostError as error:
+            error.contract = error.contract or contract
+            raise
+        finally:
+            self.frames.pop()
+            self.authorization.pop()
+
+    def call(self, contract: str, function: str, *args: xdr.SCVal) -> xdr.SCVal:
+        call = xdr.InvokeContractArgs(
+            Address(contract).to_xdr_sc_address(), xdr.SCSymbol(function.encode()), list(args)
+        )
+        return self.invoke(call)
+
+    def require_auth(self, address: str) -> None:
+        if len(self.frames) > 1 and address == self.frames[-2]:
+            return  # A contract authorizes what it calls itself.
+        self.authorization.require(address)
+
+    def emit(self, topics: Sequence[xdr.SCVal], data: xdr.SCVal) -> None:
+        self.events.append(contract_event(self.contract, topics, data))
+
+    @property
+    def contract(self) -> str:
+        """The one that is running."""
+        return self.frames[-1]
+
+    def stored(self, key: xdr.SCVal, durability: entries.Durability) -> xdr.SCVal | None:
+        return self.view.value(entries.data_key(self.contract, key, durability))
+
+    def store(
+        self, key: xdr.SCVal, value: xdr.SCVal, durability: entries.Durability, live_until: int
+    ) -> None:
+        limit = self.closing.sequence + network.ENTRY_TTL_MAX_LEDGERS - 1
+        entry = entries.data_key(self.contract, key, durability)
+        self.view.put_value(entry, value, min(live_until, limit))
+
+    def _program(self, instance: xdr.SCContractInstance) -> Contract:
+        program = self.programs.get(instance.executable.to_xdr_bytes())
+        if program is None:
+            raise HostError(
+                Kind.SCE_WASM_VM, Code.SCEC_INVALID_ACTION, "the sandbox cannot run this code"
+            )
+        return program
+
+    def _instance(self, contract: str) -> xdr.SCContractInstance:
+        if not StrKey.is_valid_contract(contract):
+            raise HostError(Kind.SCE_CONTEXT, Code.SCEC_INVALID_INPUT, "not a contract address")
+        value = self.view.value(entries.instance_key(contract))
+        if value is None or value.instance is None:
+            raise HostError(
+                Kind.SCE_STORAGE,
+                Code.SCEC_MISSING_VALUE,
+                "trying to get non-existing value for contract instance",
+                scval.to_address(contract),
+            )
+        return value.instance
+
+
+def contract_event(
+    contract: str, topics: Sequence[xdr.SCVal], data: xdr.SCVal
+) -> xdr.ContractEvent:
+    return xdr.ContractEvent(
+        xdr.ExtensionPoint(0),
+        xdr.ContractID(xdr.Hash(StrKey.decode_contract(contract))),
+        xdr.ContractEventType.CONTRACT,
+        xdr.ContractEventBody(0, xdr.ContractEventV0(list(topics), data)),
+    )

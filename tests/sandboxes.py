@@ -1,0 +1,93 @@
+"""Sandbox networks for tests: each its own process on a free port, with its own ledger file."""
+
+import contextlib
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+READY_WITHIN_S = 20.0
+STOP_WITHIN_S = 10.0
+
+
+class SandboxDidNotStart(RuntimeError):
+    pass
+
+
+@dataclass(slots=True)
+class RunningSandbox:
+    url: str
+    home: Path
+    process: "subprocess.Popen[str]"
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def fund(self, account: str, *assets: str) -> None:
+        """Lumens for `account`, and a trustline and 1,000 units of each asset."""
+        for asset in assets or (None,):
+            query = {"addr": account} | ({} if asset is None else {"asset": asset})
+            httpx.get(f"{self.url}/friendbot", params=query, timeout=40).raise_for_status()
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As the machine would: no goodbye, nothing flushed."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        self.process.wait(STOP_WITHIN_S)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+def start_sandbox(
+    home: Path, *, close_ms: int = 50, signers: Sequence[bytes] = (), port: int = 0
+) -> RunningSandbox:
+    """`signers` are the public keys whose quotes the purchase contract accepts."""
+    command = [sys.executable, "-m", "billing.sandbox"]
+    command += ["--home", str(home), "--port", str(port), "--close-ms", str(close_ms)]
+    for signer in signers:
+        command += ["--signer", signer.hex()]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    line = _first_line(process)
+    if not line.startswith("Sandbox network ready on "):
+        process.kill()
+        process.wait(STOP_WITHIN_S)
+        raise SandboxDidNotStart(line or f"exit status {process.returncode}")
+    return RunningSandbox(line.rpartition(" ")[2].strip(), home, process)
+
+
+@contextlib.contextmanager
+def running_sandbox(
+    home: Path, *, close_ms: int = 50, signers: Sequence[bytes] = ()
+) -> Iterator[RunningSandbox]:
+    sandbox = start_sandbox(home, close_ms=close_ms, signers=signers)
+    try:
+        yield sandbox
+    finally:
+        sandbox.stop()
+
+
+def _first_line(process: "subprocess.Popen[str]") -> str:
+    """What the process says first; empty when it ends or stays silent."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        ready, _, _ = select.select([process.stdout], [], [], 0.1)
+        if ready:
+            return process.stdout.readline()
+        if process.poll() is not None:
+            return ""
+    return ""
