@@ -1,0 +1,5 @@
+import sys
+
+from apicharge_client.cli import main
+
+sys.exit(main())
