@@ -29,8 +29,8 @@ class Beat:
 
     def __init__(self, app: Celery, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = (directory / "beat.lock").open("ab")
-        self._service = Service(app, schedule_filename=str(directory / "beat-schedule"))
+        self._lock = (directory / "lock").open("ab")
+        self._service = Service(app, schedule_filename=str(directory / "schedule"))
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="beat")
         self._thread.start()

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import httpx
 
+from apicharge_site.state import secret_file
+from gateway.domain import ed25519
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
@@ -178,6 +180,15 @@ def _fail_if_ended(process: Process) -> bool:
     return False
 
 
+def sandbox_beside(home: Path, port: int, close_ms: int) -> Process:
+    """The network, knowing the quote key that the servers of `home` sign with."""
+    seed = secret_file(home / "keys" / "quote")
+    signer = ed25519.public_key(bytes.fromhex(seed)).hex()
+    options = {"--home": home, "--port": port, "--close-ms": close_ms, "--signer": signer}
+    words = [str(word) for option in options.items() for word in option]
+    return Process(["billing.sandbox", *words], {}, home / "sandbox.log")
+
+
 def start_server(
     home: Path,
     *,
@@ -194,7 +205,6 @@ def start_server(
     variables = {
         "APICHARGE_HOME": str(home),
         "APICHARGE_ORIGIN": origins[0],
-        "APICHARGE_SANDBOX_CLOSE_MS": str(close_ms),
         "PORT": str(ports[0]),
         "SANDBOX_PORT": str(sandbox_port),
         "UPSTREAM_NETWORKS": "127.0.0.1/32",
@@ -211,11 +221,9 @@ def start_server(
         )
         for port in ports
     ]
-    signer = server.manage("setup").split("quote signer ")[1].split()[0]
-    server.sandbox = Process(
-        ["manage", "sandbox", "--signer", signer], variables, home / "sandbox.log"
-    )
+    server.sandbox = sandbox_beside(home, sandbox_port, close_ms)
     server.sandbox.start()
     until(lambda: rpc_answers(server.rpc_url), seconds=START_SECONDS)
+    server.manage("setup")
     server.start()
     return server

@@ -39,8 +39,8 @@ def test_beat_and_worker_run_in_this_process_until_stopped(tmp_path: Path) -> No
 
 
 def test_schedule_lives_in_the_given_directory(tmp_path: Path) -> None:
-    stop = start_workers(app, tmp_path / "celery")
-    until(lambda: list((tmp_path / "celery").glob("beat-schedule*")))
+    stop = start_workers(app, tmp_path / "beat")
+    until(lambda: list((tmp_path / "beat").glob("schedule*")))
     stop()
 
 
@@ -55,7 +55,7 @@ def test_beat_of_another_process_takes_over_when_the_first_ends(tmp_path: Path) 
 
 
 def test_beat_waits_while_another_process_holds_the_lock(tmp_path: Path) -> None:
-    with (tmp_path / "beat.lock").open("ab") as lock:
+    with (tmp_path / "lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         stop = start_workers(app, tmp_path)
         tick.delay()

@@ -1,5 +1,6 @@
 import signal
 import threading
+import time
 from argparse import ArgumentParser
 
 import httpx
@@ -10,6 +11,7 @@ from django.db import connections
 from apicharge_site.demo import seeding
 from apicharge_site.preparing import prepare
 from apicharge_site.surroundings import Surroundings, Unavailable, require_free, wait_for
+from billing import channels
 from marketplace import quoting
 
 # Running exchanges get this long at Ctrl-C; a server behind a load balancer gets 30 s.
@@ -48,8 +50,10 @@ class Command(BaseCommand):
         prepare()
         if settings.CHAIN.is_sandbox:
             self._start_sandbox(surroundings)
+        channels.ensure(now_s=time.time())
         if with_demo and seeding.is_wanted():
             seeding.seed(settings.HOME)
+            self._open_payout_account()
         networks = list(settings.UPSTREAM_NETWORKS)
         if seeding.is_seeded():
             self._start_upstream(surroundings)
@@ -68,12 +72,25 @@ class Command(BaseCommand):
     def _start_sandbox(self, surroundings: Surroundings) -> None:
         require_free(settings.SANDBOX_PORT, "SANDBOX_PORT")
         signer = quoting.signer_public_key().hex()
-        log = surroundings.start("sandbox", "manage", "sandbox", "--signer", signer)
+        log = surroundings.start(
+            "sandbox",
+            *("billing.sandbox", "--home", str(settings.HOME)),
+            *("--port", str(settings.SANDBOX_PORT), "--signer", signer),
+        )
         wait_for("The sandbox network", self._sandbox_answers, log)
 
     def _sandbox_answers(self) -> bool:
         call = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
         return bool(httpx.post(settings.RPC_URL, json=call, timeout=5).json().get("result"))
+
+    def _open_payout_account(self) -> None:
+        """On a network whose money is real, the provider does this from a wallet."""
+        if not settings.CHAIN.is_sandbox:
+            return
+        address = seeding.payout(settings.HOME).public_key
+        for asset in settings.CHAIN.assets:
+            asked = {"addr": address, "asset": asset}
+            httpx.get(f"{settings.RPC_URL}/friendbot", params=asked, timeout=40).raise_for_status()
 
     def _start_upstream(self, surroundings: Surroundings) -> None:
         listener = surroundings.listen(0, "")
@@ -83,7 +100,6 @@ class Command(BaseCommand):
         )
         seeding.point(seeding.FILES, f"http://127.0.0.1:{port}")
         seeding.point(seeding.RPC, settings.RPC_URL)
-        fund(seeding.payout(settings.HOME).public_key)
 
     def _say_where(self) -> None:
         say = self.stdout.write

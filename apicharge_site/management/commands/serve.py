@@ -25,7 +25,7 @@ class Command(BaseCommand):
         listeners = self._bind(host, port) if fd is None else [socket.socket(fileno=fd)]
         # Without a broker this process is the whole of the embedded default: it works, too.
         embedded = settings.ROLE == "all" and not settings.REDIS_URL
-        stop_workers = start_workers(app, settings.HOME / "celery") if embedded else None
+        stop_workers = start_workers(app, settings.HOME / "beat") if embedded else None
         try:
             started = serving.serve(listeners, drain_seconds=drain)
         finally:
