@@ -52,9 +52,9 @@ def instance_of(asset: Asset) -> xdr.SCVal:
         {"decimal": scval.to_uint32(DECIMALS), "name": name, "symbol": symbol}
     )
     fields = [xdr.SCMapEntry(scval.to_symbol("METADATA"), metadata)]
-    fields.append(xdr.SCMapEntry(_variant("AssetInfo"), _info(asset)))
     if asset.issuer is not None:
         fields.append(xdr.SCMapEntry(_variant("Admin"), scval.to_address(asset.issuer)))
+    fields.append(xdr.SCMapEntry(_variant("AssetInfo"), _info(asset)))
     return entries.new_instance(EXECUTABLE, xdr.SCMap(fields))
 
 
@@ -104,10 +104,7 @@ class AssetContract:
             raise HostError(
                 Kind.SCE_CONTEXT, Code.SCEC_UNEXPECTED_SIZE, "wrong number of arguments"
             )
-        try:
-            return run(host, asset_of(instance), args)
-        except ValueError as problem:  # What stellar_sdk raises for a value of another type.
-            raise HostError(Kind.SCE_VALUE, Code.SCEC_UNEXPECTED_TYPE, str(problem)) from problem
+        return run(host, asset_of(instance), args)
 
 
 def _decimals(_host: Host, _asset: Asset, _args: Sequence[xdr.SCVal]) -> xdr.SCVal:

@@ -38,7 +38,10 @@ def _deploy_asset(preimage: xdr.ContractIDPreimage, view: View) -> Returned:
         raise HostError(
             Kind.SCE_CONTEXT, Code.SCEC_INVALID_ACTION, "only asset contracts can be deployed"
         )
-    asset = Asset.from_xdr_object(preimage.from_asset)
+    try:
+        asset = Asset.from_xdr_object(preimage.from_asset)
+    except ValueError as problem:
+        raise HostError(Kind.SCE_VALUE, Code.SCEC_INVALID_INPUT, "invalid asset") from problem
     contract = asset.contract_id(network.PASSPHRASE)
     key = entries.instance_key(contract)
     if view.value(key) is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stellar_sdk import StrKey, xdr
 
 from billing.sandbox import network
+from billing.sandbox.decoding import UNREADABLE
 
 ENVELOPE_BYTES_MAX = 132_096
 
@@ -72,8 +73,11 @@ def read(raw: bytes) -> Envelope:
         raise EnvelopeError("the envelope is too large")
     try:
         parsed = xdr.TransactionEnvelope.from_xdr_bytes(raw)
-    except (ValueError, EOFError) as problem:
+        canonical = parsed.to_xdr_bytes() == raw
+    except UNREADABLE as problem:
         raise EnvelopeError("invalid_xdr") from problem
+    if not canonical:
+        raise EnvelopeError("invalid_xdr")
     if parsed.v1 is not None:
         digest = _hash_of(parsed.v1.tx)
         return Envelope(raw, digest, parsed.v1, digest, None)

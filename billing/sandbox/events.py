@@ -45,9 +45,13 @@ def start_of_ledger(ledger: int) -> str:
 def ledger_of(cursor: str) -> int:
     """Raises ValueError for anything that `event_id` does not make."""
     place, dash, index = cursor.partition("-")
-    if not dash or len(place) != 19 or len(index) != 10 or not (place + index).isdecimal():
+    if not dash or len(place) != 19 or len(index) != 10 or not _is_number(place + index):
         raise ValueError("not a cursor")
     return int(place) >> 32
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 @dataclass(frozen=True, slots=True)

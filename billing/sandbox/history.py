@@ -18,6 +18,7 @@ FILTERS_MAX = 5
 TOPIC_SEGMENTS_MAX = 4
 EVENTS_LIMIT_MAX = 10_000
 EVENTS_SCAN_LEDGERS = 10_000
+CURSOR_DIGITS_MAX = 18  # So that it fits SQLite's integers.
 PAGE_DEFAULT = 100
 PAGE_MAX = 200
 
@@ -50,12 +51,7 @@ class History:
 
     def get_ledgers(self, params: Params) -> Document:
         limit, cursor = _page(params)
-        if cursor is None:
-            first = self._start(params)
-        elif cursor.isdecimal():
-            first = int(cursor) + 1
-        else:
-            bad_params("invalid cursor")
+        first = self._start(params) if cursor is None else _number(cursor) + 1
         ledgers = self.node.storage.ledgers(first=first, limit=limit)
         told: list[Json] = [self._ledger(ledger) for ledger in ledgers]
         last = ledgers[-1].sequence if ledgers else first - 1
@@ -81,10 +77,9 @@ class History:
         limit, cursor = _page(params)
         if cursor is None:
             ledger, position = self._start(params), 0
-        elif cursor.isdecimal():
-            ledger, position = int(cursor) >> 32, (int(cursor) >> 12) & events.TRANSACTION_MAX
         else:
-            bad_params("invalid cursor")
+            number = _number(cursor)
+            ledger, position = number >> 32, (number >> 12) & events.TRANSACTION_MAX
         found = self.node.storage.applied_after(ledger, position, limit)
         told: list[Json] = list(found)
         if found:
@@ -129,33 +124,36 @@ class History:
         if params.number("endLedger") is not None:
             bad_params("ledger ranges and cursor cannot both be set")
         try:
-            return cursor, events.ledger_of(cursor)
+            first = events.ledger_of(cursor)
         except ValueError:
             bad_params("invalid cursor")
+        if first < self.node.oldest:
+            raise self._out_of_range("cursor")
+        return cursor, first
 
     def _start(self, params: Params) -> int:
         start = params.number("startLedger") or 0
         if start < 1:
             bad_params("startLedger must be positive")
-        oldest, latest = self.node.oldest, self.node.latest.sequence
-        if not oldest <= start <= latest:
-            raise RpcError(
-                INVALID_REQUEST,
-                f"startLedger must be within the ledger range: {oldest} - {latest}",
-            )
+        if not self.node.oldest <= start <= self.node.latest.sequence:
+            raise self._out_of_range("startLedger")
         return start
+
+    def _out_of_range(self, what: str) -> RpcError:
+        oldest, latest = self.node.oldest, self.node.latest.sequence
+        return RpcError(
+            INVALID_REQUEST, f"{what} must be within the ledger range: {oldest} - {latest}"
+        )
 
     def _ledger(self, ledger: LedgerRow) -> Document:
         entry = headers.history_entry(ledger.hash, ledger.header)
-        applied = self.node.storage.applied_after(ledger.sequence, 0, PAGE_MAX)
         envelopes, processed = [], []
-        for body in applied:
-            if body["ledger"] == ledger.sequence:
-                digest = bytes.fromhex(str(body["txHash"]))
-                result = xdr.TransactionResult.from_xdr(str(body["resultXdr"]))
-                meta = xdr.TransactionMeta.from_xdr(str(body["resultMetaXdr"]))
-                processed.append(headers.processing(digest, result, meta))
-                envelopes.append(xdr.TransactionEnvelope.from_xdr(str(body["envelopeXdr"])))
+        for body in self.node.storage.applied_in(ledger.sequence):
+            digest = bytes.fromhex(str(body["txHash"]))
+            result = xdr.TransactionResult.from_xdr(str(body["resultXdr"]))
+            meta = xdr.TransactionMeta.from_xdr(str(body["resultMetaXdr"]))
+            processed.append(headers.processing(digest, result, meta))
+            envelopes.append(xdr.TransactionEnvelope.from_xdr(str(body["envelopeXdr"])))
         previous = entry.header.previous_ledger_hash.hash
         transactions = headers.transaction_set(previous, envelopes)
         closed = headers.close_meta(entry, transactions, processed)
@@ -173,6 +171,13 @@ def _place(body: Document) -> tuple[int, int]:
     assert isinstance(ledger, int)
     assert isinstance(position, int)
     return ledger, position
+
+
+def _number(cursor: str) -> int:
+    """Of a cursor that is a place in history and nothing else."""
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= CURSOR_DIGITS_MAX):
+        bad_params("invalid cursor")
+    return int(cursor)
 
 
 def _page(params: Params, *, most: int = PAGE_MAX) -> tuple[int, str | None]:

@@ -63,6 +63,10 @@ class Host:
         except HostError as error:
             error.contract = error.contract or contract
             raise
+        except ValueError as problem:  # stellar_sdk's, for a value of another type than expected.
+            raise HostError(
+                Kind.SCE_VALUE, Code.SCEC_UNEXPECTED_TYPE, str(problem), contract=contract
+            ) from problem
         finally:
             self.frames.pop()
             self.authorization.pop()

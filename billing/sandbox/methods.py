@@ -1,19 +1,20 @@
 """The methods of a Stellar RPC node, over the sandbox's one node."""
 
 import base64
-import binascii
 import time
 from collections.abc import Callable, Mapping
 
 from stellar_sdk import xdr
 
 from billing.sandbox import envelopes, network, simulating
+from billing.sandbox.decoding import UNREADABLE
 from billing.sandbox.envelopes import Envelope, EnvelopeError
 from billing.sandbox.events import b64
 from billing.sandbox.history import History
 from billing.sandbox.host import Closing
 from billing.sandbox.jsonrpc import Method, Params, bad_params
 from billing.sandbox.node import Node
+from billing.sandbox.resources import INSTRUCTIONS_MAX
 from billing.sandbox.simulating import Mode
 from billing.sandbox.storage import Document, Json
 
@@ -99,7 +100,7 @@ class Methods:
     def _entry(self, text: str) -> Document | None:
         try:
             key = xdr.LedgerKey.from_xdr(text)
-        except (ValueError, EOFError, binascii.Error):
+        except UNREADABLE:
             bad_params(f"cannot unmarshal key value {text[:100]}")
         if key.type == xdr.LedgerEntryType.TTL:
             bad_params("ledger ttl entries cannot be queried directly")
@@ -125,13 +126,16 @@ class Methods:
         mode = params.text("authMode") or ""
         if mode not in set(Mode):
             bad_params(f"authMode {mode[:40]!r} is not known")
+        leeway = params.object("resourceConfig").number("instructionLeeway") or 0
+        if not 0 <= leeway <= INSTRUCTIONS_MAX:
+            bad_params(f"instructionLeeway must be between 0 and {INSTRUCTIONS_MAX}")
         return simulating.simulate(
             envelope,
             below=self.node.view(),
             closing=Closing(latest.sequence, max(latest.closed_at, int(self.clock()))),
             mode=Mode(mode),
             upgraded=params.flag("useUpgradedAuth"),
-            leeway=params.object("resourceConfig").number("instructionLeeway") or 0,
+            leeway=leeway,
         )
 
     def send_transaction(self, params: Params) -> Document:
@@ -154,6 +158,6 @@ class Methods:
 def _read(text: str) -> Envelope:
     try:
         raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as problem:
+    except ValueError as problem:
         raise EnvelopeError("not base64") from problem
     return envelopes.read(raw)

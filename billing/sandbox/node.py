@@ -27,7 +27,15 @@ from billing.sandbox.host import Closing
 from billing.sandbox.pending import Place, Queue, Waiting
 from billing.sandbox.results import TxCode
 from billing.sandbox.state import State, View
-from billing.sandbox.storage import AppliedRow, Close, EventRow, LedgerRow, PendingRow, Storage
+from billing.sandbox.storage import (
+    PRUNE_EVERY_LEDGERS,
+    AppliedRow,
+    Close,
+    EventRow,
+    LedgerRow,
+    PendingRow,
+    Storage,
+)
 
 
 class Status(StrEnum):
@@ -115,6 +123,8 @@ class Node:
         self._write(building, left_queue=[*taken, *stale])
         self.queue.leave([*taken, *stale])
         self.queue.ban([*building.invalid, *stale], sequence=building.closing.sequence)
+        if self.latest.sequence % PRUNE_EVERY_LEDGERS == 0:
+            self.state.forget_expired(self.latest.sequence)
 
     def _found(self, now_s: float) -> LedgerRow:
         closing = Closing(network.GENESIS_SEQUENCE, int(now_s))

@@ -71,7 +71,9 @@ PAYMENT_DESTINATION = {
 def _payment(view: View, source: str, body: xdr.OperationBody) -> Outcome:
     operation = body.payment_op
     assert operation is not None
-    asset = Asset.from_xdr_object(operation.asset)
+    asset = _asset(operation.asset)
+    if asset is None:
+        return Outcome(results.paid(Pay.PAYMENT_MALFORMED), applied=False)
     destination = account_of(operation.destination)
     amount = operation.amount.int64
     code = _pay(view, source, destination, asset, amount)
@@ -99,7 +101,9 @@ def _change_trust(view: View, source: str, body: xdr.OperationBody) -> Outcome:
     assert operation is not None
     if operation.line.type == xdr.AssetType.ASSET_TYPE_POOL_SHARE:
         return Outcome(results.operation(OpCode.opNOT_SUPPORTED), applied=False)
-    asset = Asset.from_xdr_object(operation.line)
+    asset = _asset(operation.line)
+    if asset is None:
+        return Outcome(results.trusted(Trust.CHANGE_TRUST_MALFORMED), applied=False)
     code = _trust(view, source, asset, operation.limit.int64)
     return Outcome(results.trusted(code), applied=code == Trust.CHANGE_TRUST_SUCCESS)
 
@@ -128,6 +132,13 @@ def _trust(view: View, source: str, asset: Asset, limit: int) -> Trust:
     line.limit = xdr.Int64(limit)
     view.put_trustline(source, asset, line)
     return Trust.CHANGE_TRUST_SUCCESS
+
+
+def _asset(given: xdr.Asset | xdr.ChangeTrustAsset) -> Asset | None:
+    try:
+        return Asset.from_xdr_object(given)
+    except ValueError:  # A code of other characters than letters and digits.
+        return None
 
 
 def _count(view: View, account: xdr.AccountEntry, change: int) -> None:

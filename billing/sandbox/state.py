@@ -43,6 +43,14 @@ class State:
             else:
                 self.entries[key] = entry
 
+    def forget_expired(self, sequence: int) -> None:
+        """No view would find them; this only gives back their memory."""
+        self.entries = {
+            key: entry
+            for key, entry in self.entries.items()
+            if entry.live_until is None or entry.live_until >= sequence
+        }
+
 
 class Footprint(Protocol):
     def read(self, key: bytes) -> None: ...

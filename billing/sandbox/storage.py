@@ -183,6 +183,12 @@ class Storage:
         )
         return [json.loads(body) for (body,) in rows]
 
+    def applied_in(self, ledger: int) -> list[Document]:
+        rows = self._db.execute(
+            "SELECT body FROM applied WHERE ledger = ? ORDER BY position", (ledger,)
+        )
+        return [json.loads(body) for (body,) in rows]
+
     def events_between(
         self, after: str, before_ledger: int, contracts: Sequence[str]
     ) -> Iterator[Document]:

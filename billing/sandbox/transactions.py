@@ -5,10 +5,9 @@ stellar-core's: shape, time, fee, accounts, sequence, signatures, balance, opera
 signatures that nobody needed.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stellar_sdk import xdr
+from stellar_sdk import StrKey, xdr
 
 from billing.sandbox import holdings, network, resources, results, signers
 from billing.sandbox.envelopes import Envelope
@@ -30,16 +29,17 @@ class _Signatures:
     used: set[int] = field(default_factory=set)
 
     def reach(self, account: xdr.AccountEntry, threshold: int) -> bool:
-        weight = 0
-        for key, held in signers.weights(account).items():
-            for place, decorated in enumerate(self.given):
-                signature = decorated.signature.signature
-                hint = decorated.hint.signature_hint
-                if hint == key[-4:] and ed25519.verify(key, self.hash, signature):
-                    self.used.add(place)
-                    weight += held
-                    break
+        weights = signers.weights(account)
+        weight = sum(held for key, held in weights.items() if self.by(key))
         return weight >= max(1, threshold)
+
+    def by(self, key: bytes) -> bool:
+        for place, decorated in enumerate(self.given):
+            hinted = decorated.hint.signature_hint == key[-4:]
+            if hinted and ed25519.verify(key, self.hash, decorated.signature.signature):
+                self.used.add(place)
+                return True
+        return False
 
     def all_used(self) -> bool:
         return len(self.used) == len(self.given)
@@ -144,6 +144,12 @@ def _required_fee(envelope: Envelope) -> int:
 
 def _check_fee(envelope: Envelope) -> TxCode | None:
     enough = envelope.fee_bid >= _required_fee(envelope)
+    if enough and envelope.bump is not None:
+        # A bump must bid at least as much per operation as the transaction it lifts.
+        operations = len(envelope.transaction.operations)
+        inner_bid = envelope.transaction.fee.uint32 - envelope.resource_fee
+        outer_bid = envelope.fee_bid - envelope.resource_fee
+        enough = outer_bid * operations >= inner_bid * (operations + 1)
     return None if enough else TxCode.txINSUFFICIENT_FEE
 
 
@@ -172,19 +178,12 @@ def _spendable(account: xdr.AccountEntry) -> int:
 def _check_operations(
     envelope: Envelope, view: View, signatures: _Signatures
 ) -> list[xdr.OperationResult]:
-    """One result per operation when any of them is refused, else none."""
-    codes = [
-        _check_operation(operation, envelope, view, signatures)
-        for operation in envelope.transaction.operations
-    ]
-    if all(code is None for code in codes):
-        return []
-    return [results.operation(code or OpCode.opINNER) for code in _refusals(codes)]
-
-
-def _refusals(codes: Iterable[OpCode | None]) -> list[OpCode]:
-    # A validity failure stops at the first refused operation, as no operation has run.
-    return [code for code in codes if code is not None][:1]
+    """The result of the first operation that cannot run; none when all can."""
+    for operation in envelope.transaction.operations:
+        code = _check_operation(operation, envelope, view, signatures)
+        if code is not None:
+            return [results.operation(code)]
+    return []
 
 
 def _check_operation(
@@ -192,10 +191,11 @@ def _check_operation(
 ) -> OpCode | None:
     if operation.body.type not in SUPPORTED:
         return OpCode.opNOT_SUPPORTED
-    account = view.account(envelope.operation_source(operation))
+    source = envelope.operation_source(operation)
+    account = view.account(source)
     if account is None:
-        # It may be created by an operation before this one, if its own key has signed.
-        return OpCode.opNO_ACCOUNT if operation.source_account is None else None
-    if not signatures.reach(account, signers.medium_threshold(account)):
-        return OpCode.opBAD_AUTH
-    return None
+        # An operation before this one may create it; its own key must have signed all the same.
+        signed = signatures.by(StrKey.decode_ed25519_public_key(source))
+    else:
+        signed = signatures.reach(account, signers.medium_threshold(account))
+    return None if signed else OpCode.opBAD_AUTH

@@ -1,0 +1,34 @@
+"""`manage.py sandbox`: the Stellar network in a box, as this project's settings want it."""
+
+import argparse
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from billing.sandbox import serving
+from billing.sandbox.storage import InUseError
+from gateway.domain import ed25519
+
+
+class Command(BaseCommand):
+    help = "Run a Stellar network in a box on 127.0.0.1, for development and tests."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=settings.SANDBOX_PORT)
+        serving.add_arguments(parser)
+
+    def handle(self, *, port: int, close_ms: int, signer: list[bytes], **_: object) -> None:
+        if settings.PRODUCTION:
+            raise CommandError(serving.REFUSAL)
+        signers = signer or own_signer()
+        try:
+            serving.run(home=settings.HOME, port=port, close_ms=close_ms, signers=signers)
+        except (InUseError, OSError) as problem:
+            raise CommandError(str(problem)) from problem
+
+
+def own_signer() -> list[bytes]:
+    """The key that signs this installation's quotes, where this process may have it."""
+    seed = settings.QUOTE_KEY_SEED
+    return [] if seed is None else [ed25519.public_key(bytes.fromhex(seed.reveal()))]
