@@ -1,0 +1,156 @@
+"""The public pages: catalogue, service, purchase, problems, llms.txt. No script is needed."""
+
+import time
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db.models import Count, Prefetch, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+
+from marketplace import browsing, describing, explaining, quoting
+from marketplace.browsing import Search
+from marketplace.context import site
+from marketplace.domain import plans
+from marketplace.models import Category, Route, RouteQuote, Service
+from marketplace.showing import RoutePlans, gate_address, plan, route_plans
+from marketplace.snippets import snippets
+
+LLMS_SERVICES_MAX = 500
+
+
+def catalogue(request: HttpRequest) -> HttpResponse:
+    search = Search.of(request.GET)
+    page, cards = browsing.page_of_cards(search, request.GET.get("page", ""))
+    listed = Count("services", filter=Q(services__state=Service.State.PUBLISHED))
+    categories = Category.objects.annotate(listed=listed).filter(listed__gt=0)
+    context = {
+        "search": search,
+        "page": page,
+        "cards": cards,
+        "total": page.paginator.count,
+        "categories": [
+            {
+                "name": category.name,
+                "count": category.listed,
+                "chosen": category.slug == search.category,
+                "address": search.address(category=category.slug),
+            }
+            for category in categories
+        ],
+        "everything": search.address(category=""),
+        "assets": [
+            {"code": code, "chosen": code == search.asset} for code in settings.CHAIN.assets
+        ],
+        "orders": [
+            {"value": value, "label": label, "chosen": value == search.order}
+            for value, label in browsing.ORDERS.items()
+        ],
+        "previous": search.address(page=page.number - 1) if page.has_previous() else "",
+        "next": search.address(page=page.number + 1) if page.has_next() else "",
+    }
+    return render(request, "marketplace/catalogue.html", context)
+
+
+def service(request: HttpRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(
+        Service.objects.gated().select_related("provider", "category"), slug=slug
+    )
+    routes = _routes(found)
+    context = {
+        "service": found,
+        "withdrawn": found.state == Service.State.WITHDRAWN,
+        "description": describing.html(found.description),
+        "about": describing.html(found.provider.about),
+        "routes": routes,
+        "priced": [route for route in routes if route.plans],
+        "address": gate_address(found),
+        "snippets": snippets(routes[0].address if routes else gate_address(found)),
+    }
+    return render(request, "marketplace/service.html", context)
+
+
+def route(request: HttpRequest, slug: str, route_slug: str) -> HttpResponse:
+    context = _purchase(f"{slug}/{route_slug}", now_s=time.time())
+    if context is None:
+        raise Http404
+    return render(request, "marketplace/route.html", context)
+
+
+def purchase_page(route_id: str, origin: str) -> bytes | None:
+    """The page that a browser gets with the 402; links lead to `origin`. None for no such route."""
+    context = _purchase(route_id, now_s=time.time())
+    if context is None:
+        return None
+    shown = {**site(None), **context, "origin": origin, "payment_required": True}
+    return render_to_string("marketplace/route.html", shown).encode()
+
+
+def problem(request: HttpRequest, slug: str) -> HttpResponse:
+    explained = explaining.PROBLEMS.get(slug)
+    if explained is None:
+        raise Http404
+    return render(request, "marketplace/problem.html", {"problem": explained})
+
+
+def problems(request: HttpRequest) -> HttpResponse:
+    explained = sorted(explaining.PROBLEMS.values(), key=lambda each: (each.status, each.slug))
+    return render(request, "marketplace/problems.html", {"problems": explained})
+
+
+def llms(_request: HttpRequest) -> HttpResponse:
+    listed = Service.objects.listed().order_by("name", "pk")[:LLMS_SERVICES_MAX]
+    on_sale = RouteQuote.objects.on_sale().order_by("amount", "name")
+    routes = Route.objects.standing().prefetch_related(Prefetch("quotes", on_sale, "on_sale"))
+    shown = [
+        {
+            "service": each,
+            "routes": [
+                route_plans(each, one, getattr(one, "on_sale"))  # noqa: B009  named by the Prefetch
+                for one in getattr(each, "standing")  # noqa: B009
+            ],
+        }
+        for each in listed.prefetch_related(Prefetch("routes", routes, "standing"))
+    ]
+    context = {"services": shown, "origin": settings.ORIGIN}
+    text = render_to_string("marketplace/llms.txt", context)
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+def _routes(of: Service) -> list[RoutePlans]:
+    on_sale = RouteQuote.objects.on_sale().order_by("amount", "name")
+    standing = Route.objects.standing().filter(service=of).order_by("path", "pk")
+    with_prices = standing.prefetch_related(Prefetch("quotes", on_sale, "on_sale"))
+    return [
+        route_plans(of, each, getattr(each, "on_sale"))  # noqa: B009  named by the Prefetch
+        for each in with_prices
+    ]
+
+
+def _purchase(route_id: str, *, now_s: float) -> dict[str, object] | None:
+    slug, _, route_slug = route_id.partition("/")
+    standing = Route.objects.standing().select_related("service__provider", "service__category")
+    gated = standing.exclude(service__state=Service.State.DRAFT)
+    found = gated.filter(service__slug=slug, slug=route_slug).first()
+    if found is None:
+        return None
+    prices = list(quoting.on_sale(route_id))
+    signed = quoting.sign_all(prices, now_s)
+    shown = route_plans(found.service, found, prices)
+    return {
+        "service": found.service,
+        "route": shown,
+        "offers": [
+            {
+                "plan": plan(price),
+                "quote": quote,
+                "valid_until": datetime.fromtimestamp(quote.expires_at, UTC),
+                "valid_for": plans.show_duration(int((quote.expires_at - now_s) // 60) * 60),
+            }
+            for price, quote in zip(prices, signed, strict=True)
+        ],
+        "chain": settings.CHAIN,
+        "snippets": snippets(shown.address),
+        "payment_required": False,
+    }

@@ -1,0 +1,117 @@
+"""What the pages say about a service: values that a template prints as they are."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from django.conf import settings
+from django.urls import reverse
+
+from gateway.domain.limits import parse_limits
+from marketplace.domain import plans
+from marketplace.models import Route, RouteQuote, Service
+
+
+@dataclass(frozen=True, slots=True)
+class LimitWords:
+    words: str
+    at_the_limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One price on sale, in words."""
+
+    name: str
+    version: int
+    price: str
+    asset: str
+    is_free: bool
+    duration: str
+    per_hour: str
+    per_thousand_calls: str | None
+    limits: tuple[LimitWords, ...]
+    starts: str
+    charge: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlans:
+    identifier: str
+    name: str
+    description: str
+    path: str
+    methods: str
+    address: str  # What a client calls.
+    url: str  # Where a person buys.
+    plans: tuple[Plan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    name: str
+    tagline: str
+    url: str
+    provider: str
+    category: str
+    initial: str
+    tint: int  # Which of the stylesheet's tints the monogram has.
+    cheapest: Plan | None
+    has_free_plan: bool
+    plan_count: int
+
+
+def plan(price: RouteQuote) -> Plan:
+    limits = parse_limits(price.limits)
+    return Plan(
+        name=price.name,
+        version=price.version,
+        price=plans.show_amount(price.amount),
+        asset=price.asset,
+        is_free=price.amount == 0,
+        duration=plans.show_duration(price.access_seconds),
+        per_hour=plans.per_hour(price.amount, price.access_seconds),
+        per_thousand_calls=plans.per_thousand_calls(price.amount, price.access_seconds, limits),
+        limits=tuple(LimitWords(limit.words(), plans.at_the_limit(limit)) for limit in limits),
+        starts=price.get_starts_display(),
+        charge=price.get_charge_display(),
+    )
+
+
+def route_plans(service: Service, route: Route, prices: Iterable[RouteQuote]) -> RoutePlans:
+    return RoutePlans(
+        identifier=f"{service.slug}/{route.slug}",
+        name=route.name,
+        description=route.description,
+        path=route.path,
+        methods=" ".join(route.methods) or "any method",
+        address=f"{gate_address(service)}{quote(route.path, safe='/%')}",
+        url=reverse("marketplace:route", args=[service.slug, route.slug]),
+        plans=tuple(plan(price) for price in prices),
+    )
+
+
+def card(service: Service, prices: list[RouteQuote]) -> Card:
+    """`prices` are those of the service that are on sale."""
+    paid = [price for price in prices if price.amount > 0]
+    cheapest = min(paid or prices, key=lambda price: price.amount, default=None)
+    return Card(
+        name=service.name,
+        tagline=service.tagline,
+        url=reverse("marketplace:service", args=[service.slug]),
+        provider=service.provider.name,
+        category=service.category.name if service.category else "",
+        initial=service.name[:1].upper(),
+        tint=sum(service.slug.encode()) % 6,
+        cheapest=plan(cheapest) if cheapest else None,
+        has_free_plan=len(paid) < len(prices),
+        plan_count=len(prices),
+    )
+
+
+def gate_address(service: Service) -> str:
+    """Where the service answers, without a final slash."""
+    if service.host:
+        scheme = settings.ORIGIN.partition(":")[0]
+        return f"{scheme}://{service.host}"
+    return f"{settings.ORIGIN}{settings.GATE_PREFIX}{service.slug}"
