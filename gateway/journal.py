@@ -121,17 +121,17 @@ def open_dead(path: Path, node_id: UUID, boot: str) -> DeadJournal | None:
     return DeadJournal(path, descriptor)
 
 
-def peek(path: Path, node_id: UUID, boot: str, slots: list[int]) -> dict[int, int]:
-    """What a living neighbour has spent, by slot; empty when its file is not of this machine."""
+def peek(path: Path, node_id: UUID, boot: str, slot: int) -> int | None:
+    """What a living neighbour has spent; None when its file is not to be seen from here."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
-        return {}
+        return None
     try:
         if not _belongs(descriptor, node_id, boot):
-            return {}
-        words = {slot: os.pread(descriptor, WORD_BYTES, slot * WORD_BYTES) for slot in slots}
-        return {slot: int.from_bytes(word, sys.byteorder) for slot, word in words.items()}
+            return None
+        word = os.pread(descriptor, WORD_BYTES, slot * WORD_BYTES)
+        return int.from_bytes(word, sys.byteorder)
     finally:
         os.close(descriptor)
 

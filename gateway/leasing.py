@@ -99,7 +99,7 @@ class Leasing:
         self._giving: set[int] = set()
         self._ends: dict[str, End] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._busy: asyncio.Future[Settled | None] | None = None
+        self._busy: asyncio.Future[Settled | None] | asyncio.Future[None] | None = None
         self._sent: Batch | None = None
         self._lost = False
         self._follower: Follower | None = None
@@ -187,16 +187,18 @@ class Leasing:
         if self._busy is not None or not self.open:
             return
         if self._lost:
-            self._busy = self._loop.run_in_executor(self._thread, self._enlist)
-            self._busy.add_done_callback(self._enlisted)
+            enlisting = self._loop.run_in_executor(self._thread, self._enlist)
+            enlisting.add_done_callback(self._enlisted)
+            self._busy = enlisting
             return
         batch = self._batch()
         batch.transact = bool(batch.asks) or self.clock() - self._heard_at >= HEARTBEAT_S
         if batch.transact or batch.recover:
             self.asked += 1
             batch.number, self._sent = self.asked, batch
-            self._busy = self._loop.run_in_executor(self._thread, self._work, batch)
-            self._busy.add_done_callback(self._finish)
+            work = self._loop.run_in_executor(self._thread, self._work, batch)
+            work.add_done_callback(self._finish)
+            self._busy = work
 
     def _work(self, batch: Batch) -> Settled | None:
         if batch.recover:

@@ -1,8 +1,8 @@
-"""What the data plane keeps: the routes it follows, the quotas it spends, the nodes that spend them.
+"""What the data plane keeps: the routes it follows, the quotas, and the nodes that spend them.
 
-The ledger's invariant, which the database checks itself: `0 <= used <= limit` in every LimiterLedger
-row, where `used` counts what was spent and what is out on lease. A Lease row says how much of `used`
-one process of one machine holds; that process's journal says how much of the lease is spent.
+The ledger's invariant, which the database checks itself: `0 <= used <= limit` in every
+LimiterLedger row, where `used` counts what was spent and what is out on lease. A Lease row says how
+much of `used` one process holds; that process's journal says how much of the lease is spent.
 """
 
 from django.db import models
@@ -109,7 +109,7 @@ class GatewayNode(models.Model):
 
 
 class Lease(models.Model):
-    """`amount` of the limiter's `used` is this node's to spend; `slot` is where its journal counts."""
+    """`amount` of the limiter's `used` is the node's; its journal counts the spent in `slot`."""
 
     id = models.BigAutoField(primary_key=True)
     node = models.ForeignKey(GatewayNode, on_delete=models.PROTECT, related_name="leases")

@@ -26,7 +26,7 @@ from gateway.domain.allowance import (
     take,
     void,
 )
-from gateway.domain.limits import Direction
+from gateway.domain.limits import Data, Direction
 from gateway.domain.tokens import Grant
 from gateway.ledgers.port import LedgerUnavailable
 from gateway.supply import Supply
@@ -42,11 +42,12 @@ class Desk(Protocol):
     """Carries an allowance's asks to the ledger."""
 
     clock: Callable[[], float]
-    words: Words
     spend_until: float  # Later than that our heartbeat is too old to spend anything.
     asked: int  # Counts the batches sent: a ruling holds for those who waited when it was asked.
     open: bool
 
+    @property
+    def words(self) -> Words: ...
     def ask(self, allowance: "Allowance") -> None: ...
     def record_end(self, grant_id: str, reason: str, at_s: float) -> None: ...
 
@@ -86,7 +87,7 @@ class Allowance:
             direction: tuple(
                 supply
                 for supply in self.supplies
-                if supply.limit.kind == "data" and supply.limit.counts(direction)
+                if isinstance(supply.limit, Data) and supply.limit.counts(direction)
             )
             for direction in (Direction.UP, Direction.DOWN)
         }
@@ -278,7 +279,7 @@ class Reservation:
         """Taken, but not delivered."""
         self.allowance.give_back_bytes(self._taken, direction, units)
 
-    def settle(self, *, charged: bool, credits: int | None = None, calls: int = 1) -> None:
+    def settle(self, *, charged: bool, credits: int | None = None, calls: int = 1) -> None:  # noqa: A002 - the protocol's word
         """Charge the real cost; not charged: nothing was used, bytes included."""
         if charged:
             settle(self._taken, credits=credits, calls=calls)

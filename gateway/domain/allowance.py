@@ -133,7 +133,7 @@ def void(taken: dict[Holding, int]) -> None:
         taken[holding] = 0
 
 
-def settle(taken: dict[Holding, int], *, credits: int | None, calls: int) -> None:
+def settle(taken: dict[Holding, int], *, credits: int | None, calls: int) -> None:  # noqa: A002 - the protocol's word
     """Bring what was reserved down to the real cost; a cost above the reservation is clamped."""
     for holding, units in taken.items():
         limit = holding.limit

@@ -1,0 +1,80 @@
+"""Read-only: the ledger is written by the gate, snapshots by publishing."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from gateway.models import (
+    GatewayNode,
+    GrantLedger,
+    Lease,
+    LimiterLedger,
+    Revocation,
+    Snapshot,
+    VerifyingKey,
+)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Model]):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(admin.TabularInline[Any, Any]):
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class LimiterInline(ReadOnlyInline):
+    model = LimiterLedger
+    fields = ("index", "kind", "window", "limit", "used")
+
+
+class LeaseInline(ReadOnlyInline):
+    model = Lease
+    fields = ("limiter", "slot", "amount")
+
+
+@admin.register(GrantLedger)
+class GrantLedgerAdmin(ReadOnlyAdmin):
+    list_display = ("grant_id", "route", "not_before", "expires_at", "first_used_at", "created_at")
+    search_fields = ("grant_id", "route")
+    inlines = [LimiterInline]
+
+
+@admin.register(GatewayNode)
+class GatewayNodeAdmin(ReadOnlyAdmin):
+    """A node whose heartbeat is old was lost with its machine; its leases count as used."""
+
+    list_display = ("id", "host", "started_at", "heartbeat_at")
+    inlines = [LeaseInline]
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(ReadOnlyAdmin):
+    list_display = ("version", "created_at")
+
+
+@admin.register(VerifyingKey)
+class VerifyingKeyAdmin(ReadOnlyAdmin):
+    list_display = ("kid", "created_at", "revoked_at")
+
+
+@admin.register(Revocation)
+class RevocationAdmin(ReadOnlyAdmin):
+    list_display = ("grant", "token", "created_at")
+    search_fields = ("grant", "token")

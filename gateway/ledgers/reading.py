@@ -1,0 +1,109 @@
+"""What is left of a grant, for pages and the API.
+
+Exact where it can be: what a node of this machine leased but has not spent is read from its journal
+and counts as left. What a node of another machine holds counts as used until it comes back, which
+takes a second without traffic.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.domain.limits import Limit, parse_limits, window_end_s, window_number
+from gateway.journal import boot_id, peek
+from gateway.models import GrantLedger, Lease, LimiterLedger
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUsage:
+    limit: Limit
+    used: int
+    left: int
+    renews_at_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastEnd:
+    reason: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GrantUsage:
+    grant_id: str
+    route: str
+    limits: tuple[LimitUsage, ...]
+    first_used_at_s: float | None
+    ends_at_s: float
+    last_end: LastEnd | None
+
+
+def usage_of(grant_id: str, now_s: float) -> GrantUsage | None:
+    """None where the grant has no ledger."""
+    ledger = GrantLedger.objects.filter(pk=grant_id).first()
+    if ledger is None:
+        return None
+    limits = parse_limits(ledger.limits)
+    windows = {index: _window(ledger, limit, now_s) for index, limit in enumerate(limits)}
+    rows = LimiterLedger.objects.filter(grant=ledger, window__in=set(windows.values()))
+    current = {row.index: row for row in rows if row.window == windows[row.index]}
+    unspent = _unspent(row.pk for row in current.values())
+    return GrantUsage(
+        grant_id=ledger.grant_id,
+        route=ledger.route,
+        limits=tuple(
+            _usage(limit, current.get(index), unspent, _renews_at_s(ledger, limit, windows[index]))
+            for index, limit in enumerate(limits)
+        ),
+        first_used_at_s=ledger.first_used_at,
+        ends_at_s=_ends_at_s(ledger),
+        last_end=_last_end(ledger),
+    )
+
+
+def _start_s(ledger: GrantLedger) -> float:
+    return ledger.not_before if ledger.first_used_at is None else ledger.first_used_at
+
+
+def _ends_at_s(ledger: GrantLedger) -> float:
+    if ledger.first_used_at is None or ledger.access_seconds is None:
+        return ledger.expires_at
+    return min(ledger.expires_at, ledger.first_used_at + ledger.access_seconds)
+
+
+def _last_end(ledger: GrantLedger) -> LastEnd | None:
+    if ledger.last_end_at is None:
+        return None
+    return LastEnd(ledger.last_end_reason, ledger.last_end_at)
+
+
+def _window(ledger: GrantLedger, limit: Limit, now_s: float) -> int:
+    return window_number(start_s=_start_s(ledger), window_seconds=limit.window_seconds, now_s=now_s)
+
+
+def _renews_at_s(ledger: GrantLedger, limit: Limit, window: int) -> float | None:
+    end_s = window_end_s(
+        start_s=_start_s(ledger), window_seconds=limit.window_seconds, number=window
+    )
+    return None if math.isinf(end_s) else end_s
+
+
+def _usage(
+    limit: Limit, row: LimiterLedger | None, unspent: dict[int, int], renews_at_s: float | None
+) -> LimitUsage:
+    """A window in which nothing was used yet has no row."""
+    used = 0 if row is None else row.used - unspent.get(row.pk, 0)
+    return LimitUsage(limit, used, limit.total - used, renews_at_s)
+
+
+def _unspent(limiters: Iterable[int]) -> dict[int, int]:
+    boot = boot_id()
+    leases = Lease.objects.filter(limiter_id__in=list(limiters), node__boot_id=boot)
+    unspent: dict[int, int] = {}
+    for lease in leases.select_related("node"):
+        spent = peek(Path(lease.node.journal), lease.node_id, boot, lease.slot)
+        if spent is not None:
+            rest = max(0, lease.amount - spent)
+            unspent[lease.limiter_id] = unspent.get(lease.limiter_id, 0) + rest
+    return unspent

@@ -1,0 +1,218 @@
+"""Databases for tests that cross processes: real files, a real PostgreSQL.
+
+The PostgreSQL is started from the machine's own binaries for the test run, in a fresh directory,
+under a user that is not root. Where the binaries are missing the tests skip, but with CI=true they
+fail: a run without PostgreSQL is not a run.
+"""
+
+import asyncio
+import contextlib
+import glob
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import psycopg
+import pytest
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from apicharge_site import state
+
+P = ParamSpec("P")
+T = TypeVar("T")
+ROOT = Path(__file__).parents[1]
+TEMPLATE = "apicharge_template"
+
+
+def _binaries() -> Path | None:
+    found = shutil.which("pg_ctl")
+    if found and Path(found).with_name("initdb").exists():
+        return Path(found).parent
+    installed = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl"))
+    return Path(installed[-1]).parent if installed else None
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    binaries: Path
+    directory: Path
+    port: int
+    user: list[str]
+
+    def url(self, database: str) -> str:
+        return f"postgres://apicharge@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def control(self, *arguments: str) -> None:
+        command = [*self.user, str(self.binaries / "pg_ctl"), "-D", str(self.directory), "-w"]
+        subprocess.run(
+            [*command, *arguments], check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=60
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_postgres() -> PostgresServer | None:
+    binaries = _binaries()
+    if binaries is None:
+        return None
+    base = Path(tempfile.mkdtemp(prefix="apicharge-pg-"))
+    base.chmod(0o755)
+    directory = base / "data"
+    directory.mkdir(mode=0o700)
+    user: list[str] = []
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(directory, nobody.pw_uid, nobody.pw_gid)
+        user = ["runuser", "-u", "nobody", "--"]
+    server = PostgresServer(binaries, directory, _free_port(), user)
+    initdb = [str(binaries / "initdb"), "-D", str(directory), "-A", "trust", "-U", "apicharge"]
+    subprocess.run(
+        [*user, *initdb, "--no-sync", "-E", "UTF8", "--locale=C"],
+        check=True,
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        timeout=60,
+    )
+    options = (
+        f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory}"
+        " -c max_connections=200"
+    )
+    server.control("-l", str(directory / "log"), "-o", options, "start")
+    return server
+
+
+def stop_postgres(server: PostgresServer) -> None:
+    server.control("-m", "immediate", "stop")
+    shutil.rmtree(server.directory.parent)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    server = start_postgres()
+    if server is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("PostgreSQL's initdb and pg_ctl are not on this machine")
+        pytest.skip("PostgreSQL's initdb and pg_ctl are not on this machine")
+    try:
+        yield server
+    finally:
+        stop_postgres(server)
+
+
+def environment(url: str, home: Path) -> dict[str, str]:
+    """For a process that is to use this database and state directory."""
+    return {**os.environ, "DATABASE_URL": url, "APICHARGE_HOME": str(home), "PYTHONPATH": str(ROOT)}
+
+
+def migrate(url: str, home: Path) -> None:
+    subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "migrate", "-v", "0"],
+        check=True,
+        env=environment(url, home),
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("template")
+    path = home / "template.sqlite3"
+    migrate(f"sqlite:///{path}", home)
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(
+    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    postgres_server.execute(f"CREATE DATABASE {TEMPLATE}")
+    migrate(postgres_server.url(TEMPLATE), tmp_path_factory.mktemp("template"))
+    return TEMPLATE
+
+
+def fresh_sqlite(template: Path, directory: Path) -> str:
+    """A migrated database of its own; SQLite's WAL is folded in when the migrating process ends."""
+    path = directory / "test.sqlite3"
+    shutil.copyfile(template, path)
+    return f"sqlite:///{path}"
+
+
+@contextlib.contextmanager
+def fresh_postgres(server: PostgresServer, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield server.url(name)
+    finally:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh migrated database, once of each kind; `environment` hands it to other processes."""
+    if request.param == "sqlite":
+        yield fresh_sqlite(request.getfixturevalue("sqlite_template"), tmp_path)
+        return
+    server = request.getfixturevalue("postgres_server")
+    with fresh_postgres(server, request.getfixturevalue("postgres_template")) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def used_here(url: str, home: Path) -> Iterator[None]:
+    """This process's ORM, in all its threads, on that database."""
+    before = connections.settings["default"]
+    connections.settings["default"] = connections.configure_settings(
+        {"default": state.database(home, url)}
+    )["default"]
+    kept = connections["default"]
+    del connections["default"]
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        close_pool = getattr(connections["default"], "close_pool", None)
+        if close_pool is not None:
+            close_pool()
+        connections.settings["default"] = before
+        connections["default"] = kept
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The ORM from an async test, with a connection that does not outlive the call."""
+
+    def run() -> T:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            connections["default"].close()
+            del connections["default"]
+
+    return await asyncio.to_thread(run)
+
+
+@pytest.fixture
+def database(
+    database_url: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> Iterator[str]:
+    """`database_url`, used by this process's ORM too."""
+    with django_db_blocker.unblock(), used_here(database_url, tmp_path):
+        yield database_url

@@ -1,0 +1,125 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.domain.allowance import Refused, Why
+from gateway.domain.limits import Calls, Credits, Data, Direction
+from gateway.leasing import Leasing
+from gateway.ledgers.database import DatabaseLedger
+from gateway.models import GatewayNode, Lease
+from gateway.spending import Reservation
+from tests.databases import in_thread
+from tests.gateway.selling import LONG_AGO_S, sell, used
+
+NOW_S = LONG_AGO_S + 100.0
+
+
+@asynccontextmanager
+async def node(home: Path) -> AsyncIterator[Leasing]:
+    leasing = Leasing(DatabaseLedger(), home / "journals")
+    await leasing.start()
+    try:
+        yield leasing
+    finally:
+        await leasing.stop()
+
+
+async def eventually(condition: Callable[[], bool], within_s: float = 5.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not await in_thread(condition):
+            await asyncio.sleep(0.02)
+
+
+async def test_a_call_is_spent_once_and_the_second_is_refused(
+    database: str, tmp_path: Path
+) -> None:
+    grant = await in_thread(sell, Calls(1))
+    async with node(tmp_path) as leasing:
+        allowance = leasing.allowance(grant)
+        first = await allowance.acquire(NOW_S)
+        assert isinstance(first, Reservation)
+        second = await allowance.acquire(NOW_S)
+        assert second == Refused(Why.EXHAUSTED, grant.limits[0])
+        first.settle(charged=True)
+    assert await in_thread(used, grant) == 1
+    assert not await in_thread(GatewayNode.objects.exists)
+
+
+async def test_calls_that_several_nodes_hold_are_all_served(database: str, tmp_path: Path) -> None:
+    grant = await in_thread(sell, Calls(50))
+    async with node(tmp_path) as one, node(tmp_path) as two, node(tmp_path) as three:
+        nodes = [one, two, three]
+        outcomes = []
+        for turn in range(60):
+            outcome = await nodes[turn % 3].allowance(grant).acquire(NOW_S)
+            outcomes.append(outcome)
+            if isinstance(outcome, Reservation):
+                outcome.settle(charged=True)
+        served = [outcome for outcome in outcomes if isinstance(outcome, Reservation)]
+        assert len(served) == 50
+        assert set(map(type, outcomes[50:])) == {Refused}
+    assert await in_thread(used, grant) == 50
+
+
+async def test_concurrent_calls_over_nodes_take_exactly_what_was_sold(
+    database: str, tmp_path: Path
+) -> None:
+    grant = await in_thread(sell, Calls(100))
+    async with node(tmp_path) as one, node(tmp_path) as two, node(tmp_path) as three:
+        calls = [
+            leasing.allowance(grant).acquire(NOW_S)
+            for leasing in [one, two, three]
+            for _ in range(100)
+        ]
+        outcomes = await asyncio.gather(*calls)
+        assert sum(isinstance(outcome, Reservation) for outcome in outcomes) == 100
+        assert sum(isinstance(outcome, Refused) for outcome in outcomes) == 200
+    assert await in_thread(used, grant) == 100
+
+
+async def test_what_is_idle_for_a_second_goes_back(database: str, tmp_path: Path) -> None:
+    grant = await in_thread(sell, Data(Direction.DOWN, 1_000_000))
+    async with node(tmp_path) as leasing:
+        reservation = await leasing.allowance(grant).acquire(NOW_S)
+        assert isinstance(reservation, Reservation)
+        assert reservation.take_bytes(Direction.DOWN, 1000) == 1000
+        assert await in_thread(used, grant) == 262_144
+        reservation.settle(charged=True)
+        await eventually(lambda: used(grant) == 1000)
+        await eventually(lambda: not Lease.objects.exists())
+
+
+async def test_bytes_are_cut_to_the_unit(database: str, tmp_path: Path) -> None:
+    grant = await in_thread(sell, Data(Direction.DOWN, 300_000))
+    async with node(tmp_path) as leasing:
+        reservation = await leasing.allowance(grant).acquire(NOW_S)
+        assert isinstance(reservation, Reservation)
+        passed = 0
+        while taken := reservation.take_bytes(
+            Direction.DOWN, 65_536
+        ) or await reservation.wait_bytes(Direction.DOWN, 65_536):
+            passed += taken
+        assert passed == 300_000
+        assert reservation.take_bytes(Direction.UP, 7) == 7
+        reservation.settle(charged=True)
+
+
+async def test_credits_are_reserved_in_full_and_settled_to_the_real_cost(
+    database: str, tmp_path: Path
+) -> None:
+    grant = await in_thread(sell, Credits(25, per_call=1, max_per_call=10))
+    async with node(tmp_path) as leasing:
+        allowance = leasing.allowance(grant)
+        first, second = await allowance.acquire(NOW_S), await allowance.acquire(NOW_S)
+        assert isinstance(first, Reservation)
+        assert isinstance(second, Reservation)
+        assert isinstance(await allowance.acquire(NOW_S), Refused)
+        first.settle(charged=True, credits=3)
+        second.settle(charged=False)
+        third = await allowance.acquire(NOW_S)
+        assert isinstance(third, Reservation)
+        third.settle(charged=True)
+    assert await in_thread(used, grant) == 4
