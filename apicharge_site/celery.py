@@ -1,0 +1,52 @@
+"""The task queue: Redis in production, the memory of this process on the embedded default.
+
+Tasks only hint that rows are due, so losing every message costs a second. Hence no results, no
+retries of sending, no ETA, and beat asks each second. Time limits are those of the calls that tasks
+make: a pool of threads cannot be interrupted.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apicharge_site.settings")
+
+from django.conf import settings
+
+STALE_SECONDS = 10  # Of a tick: the next one asks for the same rows.
+
+app = Celery("apicharge", broker=settings.REDIS_URL or "memory://")
+app.conf.update(
+    accept_content=["json"],
+    task_serializer="json",
+    task_ignore_result=True,
+    task_publish_retry=False,
+    task_default_queue="apicharge",
+    worker_pool="threads",
+    worker_concurrency=4,
+    worker_prefetch_multiplier=16,
+    worker_hijack_root_logger=False,
+    worker_enable_remote_control=False,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options=(
+        {"socket_timeout": 5, "socket_connect_timeout": 5}
+        if settings.REDIS_URL
+        else {"polling_interval": 0.02}
+    ),
+    beat_schedule_filename=str(settings.HOME / "beat" / "schedule"),
+    beat_max_loop_interval=1,
+    beat_schedule={
+        "advance due purchases": {
+            "task": "billing.tasks.advance_due",
+            "schedule": 1.0,
+            "options": {"expires": STALE_SECONDS},
+        },
+        "follow payments": {
+            "task": "billing.tasks.follow",
+            "schedule": 0.5,
+            "options": {"expires": STALE_SECONDS},
+        },
+    },
+)
+app.set_default()
+app.autodiscover_tasks(["billing"])

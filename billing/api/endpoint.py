@@ -1,0 +1,51 @@
+"""What every endpoint of billing has in common: JSON in, JSON or a problem out, and a limit."""
+
+import re
+
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.api import bodies, problems
+from billing.domain.errors import BodyTooLarge
+
+ID = re.compile(r"[0-9a-f]{64}")
+
+
+class JsonWhateverIsAccepted(BaseContentNegotiation):
+    """There is one representation; a client's Accept is no reason to refuse it."""
+
+    def select_parser(self, request: Request, parsers: list[object]) -> object | None:
+        content_type = request.content_type or ""
+        return next(
+            (p for p in parsers if content_type.startswith(getattr(p, "media_type", "-"))), None
+        )
+
+    def select_renderer(
+        self, request: Request, renderers: list[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class Endpoint(APIView):
+    parser_classes = [bodies.BoundedJSON]
+    renderer_classes = [JSONRenderer]
+    content_negotiation_class = JsonWhateverIsAccepted
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        super().initial(request, *args, **kwargs)
+        length = request.headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > bodies.BODY_BYTES_MAX:
+            raise BodyTooLarge(f"The body may have at most {bodies.BODY_BYTES_MAX} bytes.")
+
+    def get_exception_handler(self) -> object:
+        return problems.handler
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: object, **kwargs: object
+    ) -> Response:
+        answer: Response = super().finalize_response(request, response, *args, **kwargs)
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer

@@ -1,0 +1,27 @@
+"""A purchase as its status URL shows it, to anybody: the id is public, so nothing here is secret.
+
+The granted access token is among it: it names the key that may use it, and is worthless without.
+"""
+
+from billing.api import problems
+from billing.domain.purchases import ENDS
+from billing.models import ChainTransaction, GrantedToken, Purchase
+
+
+def status(purchase: Purchase) -> dict[str, object]:
+    shown: dict[str, object] = {"id": purchase.pk, "status": purchase.state}
+    if purchase.paid_tx_hash:
+        shown |= {"transaction": purchase.paid_tx_hash, "ledger": purchase.paid_ledger}
+    elif sent := _latest(purchase):
+        shown |= {"transaction": sent.tx_hash}
+        shown |= {"ledger": sent.ledger} if sent.ledger is not None else {}
+    if purchase.state in ENDS:
+        shown |= {"problem": problems.stored(purchase.problem, purchase.problem_detail)}
+    granted = GrantedToken.objects.filter(purchase=purchase).first()
+    if granted is not None:
+        shown |= {"granted_access_token": granted.token}
+    return shown
+
+
+def _latest(purchase: Purchase) -> ChainTransaction | None:
+    return purchase.transactions.order_by("-pk").first()

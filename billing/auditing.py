@@ -1,0 +1,61 @@
+"""Appending to the audit log, and checking all of it (the rules: billing/domain/audit.py).
+
+`record` belongs in the transaction of what it records, and at its end: appending is one at a time,
+so the head's row is locked until the commit.
+"""
+
+from collections.abc import Iterator
+
+from django.db import connection, transaction
+
+from billing.domain import audit
+from billing.models import AuditEntry, AuditHead
+
+WORKER = "worker"
+BATCH = 2_000
+
+
+def record(
+    *, action: str, subject: str, now_s: float, actor: str = WORKER, **detail: str | int
+) -> None:
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("record() belongs in the change's own.")
+    head, _ = AuditHead.objects.select_for_update().get_or_create(
+        pk=1, defaults={"hash": audit.GENESIS}
+    )
+    entry = audit.Entry(
+        number=head.number + 1,
+        at_ms=int(now_s * 1000),
+        actor=actor,
+        action=action,
+        subject=subject,
+        detail=detail,
+    )
+    previous, head.hash = head.hash, audit.link_hash(entry, head.hash)
+    AuditEntry.objects.create(
+        number=entry.number,
+        at_ms=entry.at_ms,
+        actor=actor,
+        action=action,
+        subject=subject,
+        detail=detail,
+        previous=previous,
+        hash=head.hash,
+    )
+    head.number = entry.number
+    head.save(update_fields=["number", "hash"])
+
+
+def verify() -> audit.Intact | audit.Broken:
+    """One consistent look at the whole log."""
+    with transaction.atomic():
+        head = AuditHead.objects.select_for_update().filter(pk=1).first()
+        if head is None:
+            return audit.verify(_links(), head_number=0, head_hash=audit.GENESIS)
+        return audit.verify(_links(), head_number=head.number, head_hash=head.hash)
+
+
+def _links() -> Iterator[audit.Link]:
+    for row in AuditEntry.objects.order_by("number").iterator(chunk_size=BATCH):
+        entry = audit.Entry(row.number, row.at_ms, row.actor, row.action, row.subject, row.detail)
+        yield audit.Link(entry, row.previous, row.hash)

@@ -1,0 +1,66 @@
+"""Billing's settings as one typed object, and the rail that they name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+from django.conf import settings
+
+from billing.rails.port import Rail
+from billing.rails.stellar import StellarRail
+from marketplace import quoting
+from marketplace.domain.chains import Chain
+
+
+class NoKey(RuntimeError):
+    """This process holds no signing keys, so it neither sells nor grants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conf:
+    origin: str
+    chain: Chain
+    rpc_url: str
+
+
+def conf() -> Conf:
+    return Conf(origin=settings.ORIGIN, chain=settings.CHAIN, rpc_url=settings.RPC_URL)
+
+
+@cache
+def rail_at(rpc_url: str) -> Rail:
+    return StellarRail(
+        settings.CHAIN,
+        rpc_url,
+        quote_signer=quoting.signer_public_key(),
+        channel_key=_seed("CHANNEL_KEY_SEED"),
+    )
+
+
+def rail() -> Rail:
+    return _chosen[-1] if _chosen else rail_at(settings.RPC_URL)
+
+
+@contextmanager
+def paying_by(other: Rail) -> Iterator[None]:
+    """Another rail for a while."""
+    _chosen.append(other)
+    try:
+        yield
+    finally:
+        _chosen.remove(other)
+
+
+_chosen: list[Rail] = []
+
+
+def grant_seed() -> bytes:
+    return _seed("GRANT_KEY_SEED")
+
+
+def _seed(name: str) -> bytes:
+    secret = getattr(settings, name)
+    if secret is None:
+        raise NoKey(f"{name} is not set in this process.")
+    return bytes.fromhex(secret.reveal())

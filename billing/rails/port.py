@@ -1,0 +1,215 @@
+"""What billing asks of a way to pay. Everything that knows a chain by name is behind this.
+
+A purchase on a rail is instructed (the buyer is told what to sign), authorized (the signature is
+checked), built into an envelope, sent, and seen as a payment. Sending proves nothing: only a
+payment that the rail reports grants anything. Heights are ledger numbers.
+
+A refusal is a value; `NetworkUnavailable` is the only fault, and says that nothing is known.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from billing.domain.payments import Payment
+from marketplace.domain.quotes import SignedQuote
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    purchase_id: bytes
+    buyer: str
+    access_key: bytes
+    quote: SignedQuote
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """What the buyer is asked to sign. `transaction` is for wallets that sign nothing smaller."""
+
+    signing_hash: bytes
+    preimage: str
+    entry: str
+    valid_until: int
+    transaction: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureOffered:
+    signer: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOffered:
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOffered:
+    transaction: str
+
+
+Offered = SignatureOffered | EntryOffered | TransactionOffered
+
+
+class Kind(StrEnum):
+    ENTRY = "entry"
+    TRANSACTION = "transaction"
+    FREE = "free"
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """Checked, and in one spelling: the same authorization is the same text."""
+
+    kind: Kind
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """An account of ours that a transaction is sent from, one at a time."""
+
+    index: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A channel, the sequence number an envelope will use, and its last moment."""
+
+    channel: Channel
+    sequence: int
+    last_moment_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    tx_hash: str
+    body: str
+    last_moment_s: int
+    height: int  # Of the network when it was built.
+
+
+class Refusal(StrEnum):
+    FINAL = "final"  # The call cannot succeed as things are.
+    SPENT = "spent"  # Its id or nonce was used: the payment may be on chain already.
+    LATER = "later"  # Says nothing about the call.
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    refusal: Refusal
+    slug: str
+    detail: str
+
+
+class Sent(StrEnum):
+    ACCEPTED = "accepted"
+    LATER = "later"  # Not taken now: the same bytes again.
+    STALE_SEQUENCE = "stale_sequence"
+    CHANNEL_POOR = "channel_poor"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"  # No answer: it may have been taken.
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    sent: Sent
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Height:
+    ledger: int
+    closed_at_s: int
+    oldest_ledger: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    seen: Height
+    ledger: int
+    payments: tuple[Payment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedOnChain:
+    seen: Height
+    ledger: int
+    refused: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    seen: Height
+
+
+Outcome = Applied | FailedOnChain | Absent
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An event of our contract that is not what our contract emits."""
+
+    tx_hash: str
+    ledger: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    payments: tuple[Payment, ...]
+    unreadable: tuple[Unreadable, ...]
+    cursor: str
+    followed: Height  # Everything up to here has been told.
+    latest_ledger: int
+    gap: bool = False  # What came before is no longer kept by the network.
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    sequence: int
+    spendable: int
+
+
+class Rail(Protocol):
+    @property
+    def network(self) -> str: ...
+
+    @property
+    def contract(self) -> str: ...
+
+    def is_account(self, address: str) -> bool: ...
+
+    def account_key(self, address: str) -> bytes: ...
+
+    def instruct(self, order: Order, *, callback: str, now_s: float) -> Instruction:
+        """Raises a `CannotPay` that says what to do, when the call would fail."""
+
+    def authorize(self, order: Order, instruction: Instruction, offered: Offered) -> Authorization:
+        """No I/O. Raises `AuthorizationInvalid`."""
+
+    def build(
+        self, order: Order, authorization: Authorization, slot: Slot | None
+    ) -> Envelope | Refused:
+        """Simulated with the authorization enforced. No slot: the buyer's own transaction."""
+
+    def send(self, body: str) -> Receipt: ...
+
+    def outcome(self, tx_hash: str, order: Order) -> Outcome: ...
+
+    def payments_after(self, cursor: str) -> Page:
+        """ "" begins at the oldest that the network keeps."""
+
+    def find_payments(self, digest: str) -> tuple[Payment, ...]:
+        """Every payment for this quote that the network still keeps."""
+
+    def channel(self, index: int) -> Channel: ...
+
+    def channel_state(self, address: str) -> ChannelState | None: ...
+
+    def fund(self, address: str) -> bool:
+        """Ask the network's faucet, where it has one."""

@@ -1,0 +1,259 @@
+"""The Stellar rail: billing's port, on the calls of stellar_sdk.
+
+Fees are the network's 90th percentile within a cap. A call is simulated with its authorization
+enforced before it is built, so one that would fail costs nothing.
+"""
+
+import secrets
+import time
+
+from stellar_sdk import StrKey, TransactionEnvelope, xdr
+from stellar_sdk.soroban_rpc import GetTransactionStatus, SendTransactionStatus
+
+from billing.domain.errors import AuthorizationInvalid, CannotPay, NetworkUnavailable
+from billing.domain.payments import Payment
+from billing.rails.port import (
+    Absent,
+    Applied,
+    Authorization,
+    Channel,
+    ChannelState,
+    EntryOffered,
+    Envelope,
+    FailedOnChain,
+    Height,
+    Instruction,
+    Kind,
+    Offered,
+    Order,
+    Outcome,
+    Page,
+    Receipt,
+    Refused,
+    Sent,
+    SignatureOffered,
+    Slot,
+)
+from billing.rails.stellar import calls, envelopes, events, following, holdings, results
+from billing.rails.stellar.rpc import Rpc, account_key
+from marketplace.domain.chains import Chain
+
+# About 15 minutes at five seconds a ledger; clients refuse more than 200.
+VALID_FOR_LEDGERS = 180
+LEDGER_SECONDS_MAX = 6
+INCLUSION_FEE_MAX = 100_000  # 0.01 XLM.
+FEE_KNOWN_FOR_S = 10.0
+MARGIN_LEDGERS = 1  # An envelope built now can be in the next ledger at the earliest.
+
+_SENT = {
+    SendTransactionStatus.PENDING: Sent.ACCEPTED,
+    SendTransactionStatus.DUPLICATE: Sent.ACCEPTED,
+    SendTransactionStatus.TRY_AGAIN_LATER: Sent.LATER,
+}
+
+
+class StellarRail:
+    def __init__(self, chain: Chain, rpc_url: str, *, quote_signer: bytes, channel_key: bytes):
+        self._chain = chain
+        self._rpc = Rpc(rpc_url)
+        self._signer = quote_signer
+        self._channel_key = channel_key
+        self._fee = (0.0, envelopes.BASE_FEE)
+
+    @property
+    def network(self) -> str:
+        return self._chain.name
+
+    @property
+    def contract(self) -> str:
+        return self._chain.contract
+
+    def is_account(self, address: str) -> bool:
+        return StrKey.is_valid_ed25519_public_key(address)
+
+    def account_key(self, address: str) -> bytes:
+        return StrKey.decode_ed25519_public_key(address)
+
+    def instruct(self, order: Order, *, callback: str, now_s: float) -> Instruction:
+        entries = self._rpc.entries(holdings.keys(order))
+        holdings.check(order, entries)
+        valid_until = entries.latest_ledger + VALID_FOR_LEDGERS
+        entry = calls.unsigned_entry(
+            calls.invocation(order, self._signer, self._chain),
+            order.buyer,
+            nonce=int.from_bytes(secrets.token_bytes(8), "big", signed=True),
+            valid_until=valid_until,
+        )
+        transaction = self._buyers_transaction(
+            order,
+            sequence=(holdings.sequence_of(order.buyer, entries) or 0) + 1,
+            last_ledger=valid_until,
+            last_moment_s=min(
+                order.quote.expires_at, int(now_s) + VALID_FOR_LEDGERS * LEDGER_SECONDS_MAX
+            ),
+        )
+        return Instruction(
+            signing_hash=calls.signing_hash(entry, self._chain.passphrase),
+            preimage=calls.preimage(entry, self._chain.passphrase).to_xdr(),
+            entry=entry.to_xdr(),
+            valid_until=valid_until,
+            transaction=transaction,
+            link=envelopes.link(
+                transaction,
+                self._chain,
+                buyer=order.buyer,
+                callback=callback,
+                words=f"{order.quote.name}: {order.quote.route}",
+            ),
+        )
+
+    def authorize(self, order: Order, instruction: Instruction, offered: Offered) -> Authorization:
+        passphrase = self._chain.passphrase
+        if isinstance(offered, SignatureOffered | EntryOffered):
+            if isinstance(offered, EntryOffered):
+                signature = calls.signature_in(instruction.entry, offered.entry)
+            elif offered.signer != order.buyer:
+                raise AuthorizationInvalid("The signer is not the buyer of this purchase.")
+            else:
+                signature = offered.signature
+            signed = calls.checked_entry(
+                instruction.entry, buyer=order.buyer, signature=signature, passphrase=passphrase
+            )
+            return Authorization(Kind.ENTRY, signed)
+        signed = envelopes.checked_transaction(
+            instruction.transaction,
+            offered.transaction,
+            buyer=order.buyer,
+            passphrase=passphrase,
+        )
+        return Authorization(Kind.TRANSACTION, signed)
+
+    def build(
+        self, order: Order, authorization: Authorization, slot: Slot | None
+    ) -> Envelope | Refused:
+        if authorization.kind is Kind.TRANSACTION or slot is None:
+            return self._bumped(order, authorization.body)
+        entry = xdr.SorobanAuthorizationEntry.from_xdr(authorization.body)
+        draft = envelopes.call_envelope(
+            order,
+            signer=self._signer,
+            chain=self._chain,
+            source=slot.channel.address,
+            sequence=slot.sequence,
+            fee=self._inclusion_fee(),
+            auth=[entry],
+            last_moment_s=slot.last_moment_s,
+        )
+        simulated = self._rpc.simulate(draft, enforce=True)
+        if simulated.error is not None:
+            return self._refused(order, simulated.error, simulated.events or [])
+        ready = self._rpc.assembled(draft, simulated)
+        envelopes.sign(ready, self._seed(slot.channel.index))
+        return Envelope(
+            ready.hash_hex(), ready.to_xdr(), slot.last_moment_s, simulated.latest_ledger
+        )
+
+    def send(self, body: str) -> Receipt:
+        try:
+            answer = self._rpc.send(body)
+        except NetworkUnavailable:
+            return Receipt(Sent.UNKNOWN, "no answer")
+        if answer.status in _SENT:
+            return Receipt(_SENT[answer.status], answer.status.value)
+        return Receipt(*results.sent_code(answer.error_result_xdr))
+
+    def outcome(self, tx_hash: str, order: Order) -> Outcome:
+        answer = self._rpc.transaction(tx_hash)
+        seen = Height(answer.latest_ledger, answer.latest_ledger_close_time, answer.oldest_ledger)
+        if answer.status is GetTransactionStatus.NOT_FOUND:
+            return Absent(seen)
+        if answer.ledger is None or answer.create_at is None or answer.result_xdr is None:
+            raise NetworkUnavailable("The network's node told half of a transaction.")
+        if answer.status is GetTransactionStatus.FAILED:
+            refused = results.failed_transaction(
+                answer.result_xdr,
+                answer.diagnostic_events_xdr or [],
+                contract=self._chain.contract,
+                asset=order.quote.sac,
+            )
+            return FailedOnChain(seen, answer.ledger, refused)
+        told = answer.events.contract_events_xdr if answer.events is not None else None
+        payments = events.of_transaction(
+            told or [],
+            contract=self._chain.contract,
+            tx_hash=answer.transaction_hash,
+            ledger=answer.ledger,
+            closed_at_s=answer.create_at,
+        )
+        return Applied(seen, answer.ledger, payments)
+
+    def payments_after(self, cursor: str) -> Page:
+        return following.page(self._rpc, self._chain.contract, cursor)
+
+    def find_payments(self, digest: str) -> tuple[Payment, ...]:
+        return following.find(self._rpc, self._chain.contract, digest)
+
+    def channel(self, index: int) -> Channel:
+        return Channel(index, envelopes.address_of(self._seed(index)))
+
+    def channel_state(self, address: str) -> ChannelState | None:
+        entries = self._rpc.entries([account_key(address)])
+        sequence = holdings.sequence_of(address, entries)
+        if sequence is None:
+            return None
+        return ChannelState(sequence, holdings.balance_of(address, entries))
+
+    def fund(self, address: str) -> bool:
+        return self._rpc.ask_faucet(address)
+
+    def _buyers_transaction(
+        self, order: Order, *, sequence: int, last_ledger: int, last_moment_s: int
+    ) -> str:
+        """Simulated, so it also tells what the contract itself would say to this purchase."""
+        draft = envelopes.call_envelope(
+            order,
+            signer=self._signer,
+            chain=self._chain,
+            source=order.buyer,
+            sequence=sequence,
+            fee=envelopes.BASE_FEE,
+            last_moment_s=last_moment_s,
+            last_ledger=last_ledger,
+        )
+        simulated = self._rpc.simulate(draft, enforce=False)
+        if simulated.error is not None:
+            refused = self._refused(order, simulated.error, simulated.events or [])
+            raise CannotPay(refused.detail)
+        return self._rpc.assembled(draft, simulated).to_xdr()
+
+    def _bumped(self, order: Order, inner: str) -> Envelope | Refused:
+        envelope = TransactionEnvelope.from_xdr(inner, self._chain.passphrase)
+        simulated = self._rpc.simulate(envelope, enforce=True)
+        if simulated.error is not None:
+            return self._refused(order, simulated.error, simulated.events or [])
+        bumped = envelopes.bump(inner, self._chain, seed=self._seed(0), fee=self._inclusion_fee())
+        bounds = envelope.transaction.preconditions
+        assert bounds is not None
+        assert bounds.time_bounds is not None  # We built it.
+        return Envelope(
+            bumped.hash_hex(), bumped.to_xdr(), bounds.time_bounds.max_time, simulated.latest_ledger
+        )
+
+    def _refused(self, order: Order, message: str, told: list[str]) -> Refused:
+        return results.refused_call(
+            message, told, contract=self._chain.contract, asset=order.quote.sac
+        )
+
+    def _seed(self, index: int) -> bytes:
+        return envelopes.channel_seed(self._channel_key, self._chain.name, index)
+
+    def _inclusion_fee(self) -> int:
+        read_at, fee = self._fee
+        if time.monotonic() - read_at > FEE_KNOWN_FOR_S:
+            try:
+                fee = self._rpc.inclusion_fee_p90()
+            except NetworkUnavailable:
+                return fee
+            fee = max(envelopes.BASE_FEE, min(fee, INCLUSION_FEE_MAX))
+            self._fee = (time.monotonic(), fee)
+        return fee

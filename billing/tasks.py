@@ -1,0 +1,24 @@
+"""Hints to workers. A task takes ids, may run twice or never, and leaves the deciding to rows."""
+
+import time
+
+from celery import shared_task
+
+from billing import advancing, following
+from billing.domain.errors import NetworkUnavailable
+
+
+@shared_task(ignore_result=True, throws=(NetworkUnavailable,))
+def advance(purchase_id: str) -> None:
+    advancing.advance(purchase_id, now_s=time.time())
+
+
+@shared_task(ignore_result=True)
+def advance_due() -> None:
+    for purchase_id in advancing.due_ids(now_s=time.time()):
+        advance.delay(purchase_id)
+
+
+@shared_task(ignore_result=True, throws=(NetworkUnavailable,))
+def follow() -> None:
+    following.follow(now_s=time.time())

@@ -1,0 +1,20 @@
+"""Everything under /apicharge/v1/ but the quotes, and the key set."""
+
+from django.urls import path
+
+from billing.api import grants, purchases
+from billing.api.waiting import as_waiting_view
+
+PURCHASE = "apicharge/v1/purchases/<str:purchase_id>"
+GRANT = "apicharge/v1/grants/<str:grant_id>"
+
+urlpatterns = [
+    path("apicharge/v1/purchases", purchases.Purchases.as_view()),
+    path(PURCHASE, purchases.PurchaseStatus.as_view()),
+    path(f"{PURCHASE}/authorization", as_waiting_view(purchases.Authorization)),
+    path(f"{PURCHASE}/sep7", purchases.Sep7Callback.as_view()),
+    path(f"{PURCHASE}/recover", purchases.Recovery.as_view()),
+    path(GRANT, grants.GrantUsage.as_view()),
+    path(f"{GRANT}/revoke", grants.Revocation.as_view()),
+    path(".well-known/jwks.json", grants.Jwks.as_view()),
+]
