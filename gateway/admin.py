@@ -1,6 +1,6 @@
 """Read-only: the ledger is written by the gate, snapshots by publishing."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Model
@@ -16,26 +16,32 @@ from gateway.models import (
     VerifyingKey,
 )
 
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Model]
+    _TabularInline = admin.TabularInline[Any, Any]
+else:
+    _ModelAdmin, _TabularInline = admin.ModelAdmin, admin.TabularInline
 
-class ReadOnlyAdmin(admin.ModelAdmin[Model]):
-    def has_add_permission(self, request: HttpRequest) -> bool:
+
+class ReadOnlyAdmin(_ModelAdmin):
+    def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_change_permission(self, _request: HttpRequest, _row: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_delete_permission(self, _request: HttpRequest, _row: Model | None = None) -> bool:
         return False
 
 
-class ReadOnlyInline(admin.TabularInline[Any, Any]):
+class ReadOnlyInline(_TabularInline):
     extra = 0
     can_delete = False
 
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_add_permission(self, _request: HttpRequest, _row: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_change_permission(self, _request: HttpRequest, _row: Model | None = None) -> bool:
         return False
 
 
