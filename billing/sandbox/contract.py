@@ -58,7 +58,7 @@ class Quote:
         fields = scval.from_struct(value)
         if set(fields) != set(cls.__slots__):
             raise ValueError("the quote's fields are not those of a quote")
-        return cls(
+        quote = cls(
             access_seconds=scval.from_uint64(fields["access_seconds"]),
             amount=scval.from_int128(fields["amount"]),
             asset=scval.from_address(fields["asset"]).address,
@@ -68,6 +68,9 @@ class Quote:
             terms=_bytes(fields["terms"], 32),
             treasury=scval.from_address(fields["treasury"]).address,
         )
+        if quote.to_scval() != value:  # A key twice, or keys out of order.
+            raise ValueError("the quote is not in its one canonical form")
+        return quote
 
     def to_scval(self) -> xdr.SCVal:
         return scval.to_struct(
