@@ -1,11 +1,53 @@
-"""The composition root: the gateway's raw callables and Django under one ASGI application."""
+"""The composition root: the gateway's raw callables and Django under one ASGI application.
+
+What is mounted depends on the role: `gateway` answers gated routes and health checks and nothing
+else, `console` the site and nothing gated, `all` both.
+"""
 
 import os
 
 from channels.routing import ProtocolTypeRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apicharge_site.settings")
 django_application = get_asgi_application()
 
-application = ProtocolTypeRouter({"http": django_application})
+# Django's apps are loaded from here on.
+from apicharge_site import gating  # noqa: E402
+from apicharge_site.health import PATHS, Health  # noqa: E402
+from gateway.asgi import Receive, Reply, Scope, Send, answer  # noqa: E402
+
+gate = gating.mounted()
+health = Health({"routes": gate.is_ready} if gate is not None else {})
+serves_site = settings.ROLE in {"all", "console"}
+NOT_HERE = Reply(404, [(b"content-type", b"text/plain")], b"This node answers gated routes only.\n")
+
+
+async def http(scope: Scope, receive: Receive, send: Send) -> None:
+    if gate is not None and gate.owns(scope):
+        await gate(scope, receive, send)
+    elif scope["path"] in PATHS:
+        await health(scope, receive, send)
+    elif serves_site:
+        await django_application(scope, receive, send)
+    else:
+        await answer(send, NOT_HERE)
+
+
+async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
+    """A gate that cannot start is a process that must not be sent requests."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            if gate is not None:
+                await gate.start()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            if gate is not None:
+                await gate.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+application = ProtocolTypeRouter({"http": http, "lifespan": lifespan})

@@ -1,7 +1,8 @@
 """The upstream's answer on its way to the client: which headers pass, which are rewritten.
 
 A client sees the gate's CORS policy and limits, never the upstream's: it is the gate that answered
-the preflight and counts the calls. Under the main host an upstream's page gets an origin of its own (`sandbox`).
+the preflight and counts the calls. Under the main host an upstream's page gets an origin of its own
+(`sandbox`).
 """
 
 import re
@@ -37,6 +38,7 @@ VARY = (b"vary", b"apicharge, authorization, cookie")
 SANDBOX = [(b"content-security-policy", b"sandbox"), (b"x-content-type-options", b"nosniff")]
 CORS = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"*")]
 EVENTS = "text/event-stream"
+WITHOUT_BODY = frozenset({204, 304})
 PREFLIGHT_SECONDS = 600
 CREDITS_MAX = 2**53 - 1
 
@@ -47,8 +49,10 @@ _FIELD_NAMES = re.compile(r"[A-Za-z0-9\-_, ]{0,2000}").fullmatch
 @dataclass(slots=True)
 class AnswerHead:
     own_host: bool
+    has_body: bool = True
     headers: Headers = field(default_factory=list)
     length: int | None = None
+    is_chunked: bool = False
     is_events: bool = False
     is_encoded: bool = False
     cache_control: str | None = None
@@ -56,15 +60,19 @@ class AnswerHead:
     undecodable: int = 0
 
 
-def pass_on(items: Iterable[Pair], *, own_host: bool) -> AnswerHead:
+def pass_on(items: Iterable[Pair], *, status: int, own_host: bool) -> AnswerHead:
     """The headers that cross, and what the pump has to know of those that do not."""
-    head = AnswerHead(own_host)
+    head = AnswerHead(own_host, has_body=status not in WITHOUT_BODY)
     headers = head.headers
     for name, value in items:
         if (read := _SPECIAL.get(name)) is not None:
             read(head, value)
         elif name not in DROPPED and not name.startswith(OTHERS):
             headers.append((name.encode("ascii"), value.encode("latin-1")))
+    if head.is_chunked or not head.has_body:
+        head.length = None
+    if head.length is not None:
+        headers.append((b"content-length", b"%d" % head.length))
     headers.append((b"cache-control", privately(head.cache_control)))
     headers.append(VARY)
     if not own_host:
@@ -119,6 +127,10 @@ def _content_length(head: AnswerHead, value: str) -> None:
     head.length = int(value) if value.isdecimal() else None
 
 
+def _transfer_encoding(head: AnswerHead, _value: str) -> None:
+    head.is_chunked = True
+
+
 def _content_type(head: AnswerHead, value: str) -> None:
     head.is_events = value.lstrip().lower().startswith(EVENTS)
     head.headers.append((b"content-type", value.encode("latin-1")))
@@ -156,6 +168,7 @@ def _of_the_main_host(name: bytes) -> Callable[[AnswerHead, str], None]:
 
 _SPECIAL: dict[str, Callable[[AnswerHead, str], None]] = {
     "content-length": _content_length,
+    "transfer-encoding": _transfer_encoding,
     "content-type": _content_type,
     "content-encoding": _content_encoding,
     "cache-control": _cache_control,

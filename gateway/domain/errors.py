@@ -1,6 +1,6 @@
 """What the gate says when it does not serve: each situation's status and problem type (RFC 9457).
 
-A refusal is a value: a `Problem` and a sentence about this case. A fault is an exception:
+A refusal is a value: a `Problem`, and a sentence about this case. A fault is an exception:
 
     GateFault
     └── UpstreamFault    the upstream did not do its part; its `end` says how
@@ -67,16 +67,29 @@ FOR_END = {
 
 
 class GateFault(Exception):
-    """Something that the exchange needed did not work."""
+    """Something that the exchange needed did not work; `end` says how it ends by it."""
 
-    end = End.FAULT
-
-
-class UpstreamFault(GateFault):
     def __init__(self, end: End, detail: str) -> None:
         super().__init__(detail)
         self.end = end
         self.detail = detail
+
+
+class UpstreamFault(GateFault):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why this request is not served, in full: what the answer is made of."""
+
+    problem: Problem
+    detail: str
+    error: str | None = None
+    """The `error` parameter of WWW-Authenticate, where a credential was at fault."""
+    retry_after_s: int | None = None
+    route: str | None = None
+    """The route that can be bought, where that would help."""
 
 
 def problem_document(problem: Problem, *, origin: str, detail: str) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """Which of a request's headers cross the gate, and which the gate writes itself.
 
-Nothing that frames or routes this hop, no credential of ours, no cookie of the site, and no header by
-which a client could pass for the gate (identity, forwarding, method or URL overrides), in whatever
-spelling a CGI-like server takes for them (`_` for `-`). What of the answer crosses: answers.py.
+Nothing that frames or routes this hop, no credential of ours, no cookie of the site, and no header
+by which a client could pass for the gate (identity, forwarding, method or URL overrides), in
+whatever spelling a CGI-like server takes for them (`_` for `-`). The other way: answers.py.
 """
 
 import hashlib
@@ -76,6 +76,10 @@ class RequestHead:
     authorization_token: str | None = None
     cookie_token: str | None = None
     nominated: frozenset[str] = frozenset()
+
+    @property
+    def has_body(self) -> bool:
+        return self.chunked or bool(self.length)
 
     @property
     def token(self) -> str | None:

@@ -1,0 +1,156 @@
+"""uvicorn's HTTP/1.1 protocol with what it leaves out: deadlines, and a way to abort an answer.
+
+uvicorn waits for ever for a client that sends its headers or body slowly, or does not read. Here a
+connection is ended when
+
+    the headers of a request are not complete 10 s after it began (or after connecting),
+    a body that is waited for brings nothing for 30 s, or comes at less than 1 KiB/s on average,
+    written bytes are not taken for 30 s.
+
+A connection carries the moments, one timer for all connections of a server looks at them: a timer
+per request would cost more than the requests' own share of this.
+"""
+
+import asyncio
+import socket
+from functools import partial
+from typing import Any, NamedTuple
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+NOTSENT_LOWAT_BYTES = 64 * 1024
+LOOK_SECONDS = 0.5
+
+
+class Deadlines(NamedTuple):
+    headers_seconds: float = 10.0
+    body_seconds: float = 30.0
+    body_bytes_per_second_min: int = 1024
+    write_seconds: float = 30.0
+    lingering_seconds: float = 10.0
+    """For a body that nobody wants any more: its sender would miss the answer otherwise."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    deadlines = Deadlines()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        now = self.loop.time()
+        self._headers_since: float | None = now
+        self._body_since = self._body_heard_at = now
+        self._body_bytes = 0
+        self._answered_at: float | None = None
+        self._unwritten: tuple[int, float] = (0, now)
+        _watched(self.server_state, self.loop)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._headers_since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        self._headers_since = self._answered_at = None
+        self._body_since = self._body_heard_at = self.loop.time()
+        self._body_bytes = 0
+        super().on_headers_complete()
+        # The application's task has not run yet.
+        abort = partial(self._abort, self.cycle)
+        self.scope["extensions"] = {"abort": abort}  # type: ignore[dict-item]
+
+    def on_body(self, body: bytes) -> None:
+        self._body_heard_at = self.loop.time()
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        self._answered_at = self.loop.time()
+        super().on_response_complete()
+
+    def _abort(self, cycle: RequestResponseCycle) -> None:
+        """End a running answer so that its reader sees that it is not whole.
+
+        What was written is still delivered, because it was charged; the connection then closes
+        without the last chunk. Who does not read is ended by the write deadline.
+        """
+        cycle.disconnected = True
+        self.transport.close()
+
+    def look(self, now: float) -> None:
+        if self._headers_are_late(now) or self._body_is_late(now) or self._is_not_read(now):
+            self.transport.abort()
+
+    def _headers_are_late(self, now: float) -> bool:
+        since = self._headers_since
+        return since is not None and now - since > self.deadlines.headers_seconds
+
+    def _body_is_late(self, now: float) -> bool:
+        limits = self.deadlines
+        if self._headers_since is not None or not self.cycle.more_body or self.flow.read_paused:
+            return False
+        if self._answered_at is not None and now - self._answered_at > limits.lingering_seconds:
+            return True
+        if now - self._body_heard_at > limits.body_seconds:
+            return True
+        # A chunked body may be a live stream; one of known length has no reason to trickle.
+        seconds = now - self._body_since
+        return (
+            seconds > limits.body_seconds
+            and self._body_bytes < seconds * limits.body_bytes_per_second_min
+            and any(name == b"content-length" for name, _ in self.headers)
+        )
+
+    def _is_not_read(self, now: float) -> bool:
+        waiting_bytes, since = self._unwritten
+        unwritten = self.transport.get_write_buffer_size()
+        if unwritten == 0 or unwritten != waiting_bytes:
+            self._unwritten = (unwritten, now)
+            return False
+        return now - since > self.deadlines.write_seconds
+
+
+_looking: set[int] = set()
+
+
+def _watched(state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
+    """Look at a server's connections twice a second for as long as it has any."""
+    if id(state) not in _looking:
+        _looking.add(id(state))
+        loop.call_later(LOOK_SECONDS, _look, state, loop)
+
+
+def _look(state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
+    now = loop.time()
+    for connection in list(state.connections):
+        if isinstance(connection, HttpProtocol):
+            connection.look(now)
+    if state.connections:
+        loop.call_later(LOOK_SECONDS, _look, state, loop)
+    else:
+        _looking.discard(id(state))
+
+
+def listener(host: str, port: int, *, backlog: int = 2048) -> socket.socket:
+    """A bound socket whose connections hold little that was written but not sent."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _limit_unsent(bound)
+        bound.bind((host, port))
+        bound.listen(backlog)
+    except BaseException:
+        bound.close()
+        raise
+    bound.setblocking(False)
+    return bound
+
+
+def _limit_unsent(bound: socket.socket) -> None:
+    # Without it megabytes lie in the kernel, charged, and readable after the grant has ended.
+    option: Any = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+    bound.setsockopt(socket.IPPROTO_TCP, option, NOTSENT_LOWAT_BYTES)
+
+
+def sockets(host: str, port: int) -> list[socket.socket]:
+    return [listener(host, port)]

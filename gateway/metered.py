@@ -1,0 +1,312 @@
+"""The byte pump of one exchange: counts, pushes back, and cuts.
+
+Bytes are taken from the reservation before they are passed on, at most 64 KiB at a time, and what
+the reservation does not grant is not passed on: the last chunk is shortened to the byte. Nothing is
+read from either side before the other side took what was read last.
+
+Whoever has a reason to end the exchange (the watch at a deadline, a revocation, the listener when
+the client left, the pump itself) calls `cut`: the first reason counts, and wakes whatever the pump
+waits for. The client is told in band: an answer if none was begun, an SSE event, and always a body
+that does not end as a complete one would.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from gateway.asgi import Headers, Receive, Scope, Send
+from gateway.domain.answers import CORS, AnswerHead, consumed, pass_on
+from gateway.domain.errors import FOR_END, GateFault, problem_document
+from gateway.domain.exchange import End, State, Step, advance, bill
+from gateway.domain.limits import Direction
+from gateway.domain.routes import Timeouts
+from gateway.domain.tokens import AccessToken, Charge
+from gateway.ledgers.port import LedgerUnavailable
+from gateway.spending import Allowance, Reservation
+from gateway.upstream import Answer, Body
+
+CHUNK_BYTES_MAX = 64 * 1024
+STATUS_MIN, STATUS_MAX = 200, 599
+FAREWELL_SECONDS = 0.5
+"""For the last event of a stream whose reader may have stopped reading."""
+
+Call = Callable[[Body | None], Awaitable[Answer]]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for one exchange from its admission to its end."""
+
+    token: AccessToken
+    reservation: Reservation
+    timeouts: Timeouts
+    own_host: bool
+    has_body: bool
+    cross_origin: bool
+    origin: str
+
+
+class Exchange:
+    __slots__ = (
+        "_head",
+        "_inbox",
+        "_receive",
+        "_scope",
+        "_send",
+        "_status",
+        "_tail",
+        "_task",
+        "_upload_begun",
+        "_waiting_since",
+        "_was_cut",
+        "began_at",
+        "detail",
+        "end",
+        "ends_at",
+        "listener",
+        "state",
+        "terms",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, terms: Terms) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self.terms = terms
+        self.state = advance(State.RECEIVED, Step.ADMIT)
+        self.end: End | None = None
+        self.detail = ""
+        self._was_cut = False
+        self.began_at = asyncio.get_running_loop().time()
+        self.ends_at = self._deadline()
+        self.listener: asyncio.Task[None] | None = None
+        self._head: AnswerHead | None = None
+        self._status: int | None = None
+        self._tail = b""
+        self._inbox: asyncio.Queue[tuple[bytes, bool]] | None = None
+        self._upload_begun = False
+        # Since when the upstream, and nobody else, keeps us waiting.
+        self._waiting_since: float | None = None
+        if terms.has_body:
+            self._inbox = asyncio.Queue(maxsize=1)
+
+    def _deadline(self) -> tuple[float, End]:
+        """By the loop's clock, which no step of the wall clock moves."""
+        token, now_s = self.terms.token, time.time()
+        ends_at_s, end = self.terms.reservation.allowance.ends_at_s, End.EXPIRED
+        if token.client_expires_at is not None and token.client_expires_at < ends_at_s:
+            ends_at_s, end = token.client_expires_at, End.TOKEN_EXPIRED
+        return self.began_at + ends_at_s - now_s, end
+
+    @property
+    def is_answered(self) -> bool:
+        return self._head is not None
+
+    def cut(self, end: End) -> None:
+        if self.end is None:
+            self.end, self._was_cut = end, True
+            self._task.cancel()
+
+    def look(self, now: float) -> None:
+        """What the passing of time asks for; the watch calls it several times a second."""
+        ends_at, end = self.ends_at
+        if now >= ends_at:
+            self.cut(end)
+        elif self._waiting_since is not None:
+            waited_ms = (now - self._waiting_since) * 1000
+            if self.state is State.ANSWERED and waited_ms >= self.terms.timeouts.idle_ms:
+                self.cut(End.UPSTREAM_STALLED)
+            elif self.state is State.SENT and waited_ms >= self.terms.timeouts.first_byte_ms:
+                self.cut(End.UPSTREAM_SILENT)
+
+    async def run(self, call: Call) -> None:
+        """Until `end` is set. Only a cancellation from outside is raised."""
+        try:
+            await self._converse(call)
+        except asyncio.CancelledError:
+            self.end = self.end or End.CLOSING
+            if not self._was_cut or self._task.uncancel() > 0:
+                raise
+        except GateFault as fault:
+            self.end, self.detail = self.end or fault.end, fault.detail
+        except LedgerUnavailable:
+            self.end = self.end or self._ledger_end()
+        except Exception:
+            logger.exception("An exchange failed.")
+            self.end = self.end or End.FAULT
+        finally:
+            if self.listener is not None:
+                self.listener.cancel()
+            self._settle()
+
+    def _ledger_end(self) -> End:
+        return End.LEDGER_LOST if self.is_answered else End.LEDGER_UNAVAILABLE
+
+    def _settle(self) -> None:
+        assert self.end is not None
+        reservation, token = self.terms.reservation, self.terms.token
+        always = token.grant.charge is Charge.ALWAYS
+        cost = bill(self.end, state=self.state, status=self._status, always=always)
+        self.state = advance(self.state, Step.END)
+        if not (cost.calls or cost.bytes):
+            reservation.settle(charged=False)
+        elif not cost.calls:
+            reservation.settle(charged=True, credits=0, calls=0)
+        elif self._head is None or self._head.consume is None:
+            reservation.settle(charged=True)
+        else:
+            said = consumed(self._head.consume)
+            calls = 1 if said.calls is None else min(said.calls, 1)
+            reservation.settle(charged=True, credits=said.credits, calls=calls)
+
+    async def _converse(self, call: Call) -> None:
+        self.state = advance(self.state, Step.SEND)
+        self._waiting_since = self.began_at
+        answer = await call(self._upload if self.terms.has_body else None)
+        self._waiting_since = None
+        async with answer:
+            self.state = advance(self.state, Step.ANSWER)
+            self._status = answer.status
+            items, undecodable = answer.headers()
+            head = pass_on(items, status=answer.status, own_host=self.terms.own_host)
+            head.undecodable = undecodable
+            head.headers += limit_headers(self.terms.reservation.allowance, time.time())
+            if self.terms.cross_origin:
+                head.headers += CORS
+            if not STATUS_MIN <= answer.status <= STATUS_MAX:
+                raise GateFault(End.UPSTREAM_INVALID, "The API's status is none that ends a call.")
+            await self._send(
+                {
+                    "type": "http.response.start",
+                    "status": answer.status,
+                    "headers": head.headers,
+                }
+            )
+            self._head = head
+            await self._deliver(answer, head)
+            # Here, not after the answer is closed: a client may leave once it has everything.
+            self.end = self.end or End.COMPLETED
+
+    async def _deliver(self, answer: Answer, head: AnswerHead) -> None:
+        left = head.length
+        if left == 0 or not head.has_body or self._scope["method"] == "HEAD":
+            await self._send({"type": "http.response.body", "body": b""})
+            return
+        clock = asyncio.get_running_loop().time
+        take, read, send = self.terms.reservation.take_bytes, answer.read, self._send
+        while left != 0:
+            self._waiting_since = clock()
+            chunk = await read()
+            self._waiting_since = None
+            if chunk is None:
+                await send({"type": "http.response.body", "body": b""})
+                return
+            size = len(chunk)
+            if left is not None:
+                left -= size
+            granted = take(Direction.DOWN, min(size, CHUNK_BYTES_MAX))
+            if granted == size and not head.is_events:
+                body, more = bytes(chunk), left != 0
+                await send({"type": "http.response.body", "body": body, "more_body": more})
+            else:
+                await self._deliver_pieces(memoryview(chunk), granted, is_last=left == 0)
+
+    async def _deliver_pieces(self, chunk: memoryview, granted: int, *, is_last: bool) -> None:
+        """One read in as many messages as its size, or what is left of a quota, asks for."""
+        sent = 0
+        while sent < len(chunk):
+            granted = granted or await self._granted(Direction.DOWN, len(chunk) - sent)
+            piece = bytes(chunk[sent : sent + granted])
+            sent, granted = sent + granted, 0
+            more = not (is_last and sent == len(chunk))
+            await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+            self._tail = (self._tail + piece[-4:])[-4:]
+
+    async def _granted(self, direction: Direction, wanted: int) -> int:
+        """At least one byte, or the end of the exchange."""
+        reservation = self.terms.reservation
+        wanted = min(wanted, CHUNK_BYTES_MAX)
+        granted = reservation.take_bytes(direction, wanted)
+        if not granted:
+            granted = await reservation.wait_bytes(direction, wanted)
+        if not granted:
+            raise GateFault(End.EXHAUSTED, "The data that the grant holds is used up.")
+        return granted
+
+    async def listen(self) -> None:
+        """Take the request's body as the upstream takes it, then wait for the client to leave."""
+        try:
+            while (message := await self._receive())["type"] != "http.disconnect":
+                if self._inbox is not None:
+                    more = message.get("more_body", False)
+                    await self._inbox.put((message.get("body", b""), more))
+            self.cut(End.CLIENT_GONE)
+        except Exception:
+            logger.exception("Reading a request failed.")
+            self.cut(End.FAULT)
+
+    async def _upload(self) -> AsyncIterator[bytes]:
+        """The request's body for the upstream, which asks for each piece.
+
+        Leaving by an exception makes the client abort the upstream request: it never ends cleanly.
+        """
+        assert self._inbox is not None
+        if self._upload_begun:
+            raise GateFault(End.UPSTREAM_DROPPED, "A body cannot be sent twice.")
+        self._upload_begun = more = True
+        clock = asyncio.get_running_loop().time
+        try:
+            while more:
+                self._waiting_since = None
+                body, more = await self._inbox.get()
+                sent = 0
+                while sent < len(body):
+                    granted = await self._granted(Direction.UP, len(body) - sent)
+                    self._waiting_since = clock()
+                    yield body[sent : sent + granted]
+                    sent += granted
+        except GateFault as fault:
+            self.cut(fault.end)
+            raise
+        except LedgerUnavailable:
+            self.cut(self._ledger_end())
+            raise
+        if self._head is None:
+            self._waiting_since = clock()
+
+    async def farewell(self) -> None:
+        """Tell the reader of a running answer why it ends here, and end it as no whole one ends."""
+        assert self.end is not None
+        problem, head = FOR_END.get(self.end), self._head
+        if problem and head and head.is_events and head.length is None and not head.is_encoded:
+            document = problem_document(problem, origin=self.terms.origin, detail=problem.title)
+            event = f"event: error\ndata: {json.dumps(document)}\n\n".encode()
+            if self._tail and not self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")):
+                event = b"\n\n" + event
+            try:
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await self._send(
+                        {"type": "http.response.body", "body": event, "more_body": True}
+                    )
+            except TimeoutError:
+                pass
+        abort = self._scope.get("extensions", {}).get("abort")
+        if abort is not None:
+            abort()
+
+
+def limit_headers(allowance: Allowance, now_s: float) -> Headers:
+    """What is left, and until when: on every answer to a call with a valid token."""
+    policy, left = allowance.rate_limit_headers(now_s)
+    expires = (b"apicharge-expires", b"%d" % allowance.ends_at_s)
+    if not policy:
+        return [expires]
+    return [(b"ratelimit-policy", policy), (b"ratelimit", left), expires]

@@ -1,0 +1,175 @@
+"""The HTTP gate: identify, admit, forward, settle. A raw ASGI callable, without Django."""
+
+import asyncio
+import logging
+import time
+
+from gateway.addresses import Policy
+from gateway.asgi import Receive, Reply, Scope, Send, answer
+from gateway.challenge import Challenge
+from gateway.conf import GateConfig, Ports
+from gateway.domain import errors
+from gateway.domain.allowance import Refused, Unavailable, Why
+from gateway.domain.errors import FOR_END, Refusal
+from gateway.domain.exchange import End
+from gateway.domain.headers import RequestHead, header, sift
+from gateway.forwarding import upstream_request
+from gateway.identifying import Identified, Identifying
+from gateway.leasing import Leasing
+from gateway.metered import Exchange, Terms, limit_headers
+from gateway.routing import Routing, Source
+from gateway.spending import Allowance, Reservation
+from gateway.upstream import Upstreams
+from gateway.watching import Watch
+
+logger = logging.getLogger(__name__)
+
+PROBLEMS = {
+    Why.EXHAUSTED: errors.QUOTA_EXHAUSTED,
+    Why.WINDOW_EXHAUSTED: errors.WINDOW_EXHAUSTED,
+    Why.GRANT_EXPIRED: errors.GRANT_EXPIRED,
+    Why.NO_LEDGER: errors.INVALID_TOKEN,
+}
+REMEMBERED_ENDS = frozenset({End.EXPIRED, End.REVOKED, End.EXHAUSTED})
+
+
+class Gate:
+    def __init__(
+        self, config: GateConfig, leasing: Leasing, source: Source, ports: Ports | None = None
+    ) -> None:
+        self.config = config
+        self.routing = Routing(source)
+        self.watch = Watch()
+        self._leasing = leasing
+        self._identifying = Identifying(self.routing, tokens_kept=config.tokens_kept)
+        self._challenge = Challenge(config, ports or Ports())
+        policy = Policy(config.upstream_networks, config.own_addresses)
+        self._upstreams = Upstreams(
+            policy,
+            pool_idle_max=config.pool_idle_max,
+            root_certificates=config.extra_root_certificates,
+        )
+        self._watching: asyncio.Task[None] | None = None
+
+    def owns(self, scope: Scope) -> bool:
+        """Whether this request is the gate's to answer."""
+        path = scope["path"]
+        if path.startswith("//"):
+            path = f"/{path.lstrip('/')}"
+        if path.startswith(self.config.prefix):
+            return True
+        table = self.routing.table
+        if table is None or not (table.hosts or table.root_paths):
+            return False
+        return table.owns(header(scope["headers"], b"host") or "", path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        now_s = time.time()
+        head = sift(scope["headers"], self.config.console_cookies)
+        if scope["method"] == "OPTIONS" and (reply := self._preflight(scope, head)):
+            return await answer(send, reply)
+        found = self._identifying.identify(scope, head, now_s)
+        if isinstance(found, Refusal):
+            return await self._refuse(found, scope, send)
+        request = upstream_request(scope, head, found, now_s)
+        allowance = self._leasing.allowance(found.token.grant)
+        admitted = allowance.acquire_now(now_s) or await allowance.acquire(now_s)
+        if not isinstance(admitted, Reservation):
+            return await self._refuse(_refusal(admitted, found), scope, send, allowance)
+        exchange = Exchange(scope, receive, send, self._terms(found, head, admitted))
+        self.watch.add(exchange)
+        try:
+            await exchange.run(lambda body: self._upstreams.send(request, body))
+        finally:
+            self.watch.remove(exchange)
+        if exchange.end is not End.COMPLETED:
+            await self._tell(exchange, found, scope, send)
+        return None
+
+    def _terms(self, found: Identified, head: RequestHead, reservation: Reservation) -> Terms:
+        return Terms(
+            token=found.token,
+            reservation=reservation,
+            timeouts=found.match.service.timeouts,
+            own_host=found.match.own_host,
+            has_body=head.has_body,
+            cross_origin=head.origin,
+            origin=self.config.origin,
+        )
+
+    async def _tell(self, exchange: Exchange, found: Identified, scope: Scope, send: Send) -> None:
+        """The end of an exchange that did not complete, to whoever can still hear it."""
+        end = exchange.end
+        assert end is not None
+        allowance = exchange.terms.reservation.allowance
+        if end in REMEMBERED_ENDS:
+            allowance.ended(end.value, time.time())
+        if exchange.is_answered or end is End.CLIENT_GONE:
+            return await exchange.farewell()
+        problem = FOR_END[end]
+        refusal = Refusal(
+            problem,
+            exchange.detail or problem.title,
+            error=end.value,
+            retry_after_s=1 if problem.status == 503 else None,
+            route=found.match.route.id,
+        )
+        return await self._refuse(refusal, scope, send, allowance)
+
+    async def _refuse(
+        self, refusal: Refusal, scope: Scope, send: Send, allowance: Allowance | None = None
+    ) -> None:
+        reply = await self._challenge.reply(refusal, scope, self.routing.table)
+        if allowance is not None:
+            reply.headers.extend(limit_headers(allowance, time.time()))
+        await answer(send, reply)
+
+    def _preflight(self, scope: Scope, head: RequestHead) -> Reply | None:
+        asked = header(scope["headers"], b"access-control-request-method")
+        if not head.origin or asked is None:
+            return None
+        found = self._identifying.route(scope, head, asked)
+        return None if isinstance(found, Refusal) else self._challenge.preflight(scope, found.route)
+
+    async def start(self) -> None:
+        await self._leasing.start()
+        await self.routing.start(on_withdrawal=self._withdraw)
+        self._watching = asyncio.get_running_loop().create_task(self.watch.run())
+
+    async def stop(self) -> None:
+        """Exchanges that the server did not let end are cut; then all leases go back."""
+        self.watch.cut(End.CLOSING)
+        await self.watch.until_empty(seconds=1.0)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self.routing.stop()
+        await self._leasing.stop()
+        await self._upstreams.close()
+
+    def _withdraw(self) -> None:
+        self.watch.cut(End.REVOKED, self.routing.is_withdrawn)
+
+
+def _refusal(refused: Refused | Unavailable, found: Identified) -> Refusal:
+    route = found.match.route.id
+    if isinstance(refused, Unavailable):
+        return Refusal(
+            errors.LEDGER_UNAVAILABLE,
+            "What is left of the grant cannot be counted now. Nothing was charged.",
+            retry_after_s=refused.retry_after_s,
+        )
+    limit = f" of {refused.limit.words()}" if refused.limit else ""
+    details = {
+        Why.EXHAUSTED: f"Nothing is left{limit}.",
+        Why.WINDOW_EXHAUSTED: f"Nothing is left{limit} until the next window.",
+        Why.GRANT_EXPIRED: "This grant has ended.",
+        Why.NO_LEDGER: "This gateway has no ledger for the grant.",
+    }
+    return Refusal(
+        PROBLEMS[refused.why],
+        details[refused.why],
+        error=refused.why.value,
+        retry_after_s=refused.retry_after_s,
+        route=route,
+    )

@@ -1,0 +1,88 @@
+"""Reads the published snapshot and the revocations, from a thread with its own connection.
+
+A body that does not compile is counted and reported once; the table before it stays in force.
+Revocations are read again for a while: on PostgreSQL a lower id can become visible after a higher.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from gateway.domain.routes import RouteTable, RouteTableError, compile_table
+from gateway.models import Revocation, Snapshot
+from gateway.routing import News, Revoked
+
+POLL_SECONDS = 0.25
+OVERLAP_SECONDS = 60.0
+"""Longer than any transaction that revokes takes to commit."""
+
+logger = logging.getLogger(__name__)
+
+
+class Snapshots:
+    def __init__(self, *, prefix: str, poll_seconds: float = POLL_SECONDS) -> None:
+        self.unreadable = 0
+        """Bodies that did not compile."""
+        self.failures = 0
+        """Readings that the database did not answer."""
+        self._prefix = prefix
+        self._poll_seconds = poll_seconds
+        self._version = 0
+        self._marks: list[tuple[float, int]] = [(0.0, 0)]
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def follow(self, tell: Callable[[News], None]) -> None:
+        self._thread = threading.Thread(
+            target=self._run, args=(tell,), name="snapshots", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, tell: Callable[[News], None]) -> None:
+        try:
+            while not self._closing.is_set():
+                try:
+                    tell(self._read())
+                except (DatabaseError, InterfaceError):
+                    self.failures += 1
+                    logger.warning("The snapshot cannot be read now.", exc_info=True)
+                    connection.close()
+                self._closing.wait(self._poll_seconds)
+        finally:
+            connection.close()
+
+    def _read(self) -> News:
+        revoked = self._revocations(time.monotonic())
+        return News(table=self._newer_table(), revoked=revoked)
+
+    def _newer_table(self) -> RouteTable | None:
+        newest = Snapshot.objects.filter(version__gt=self._version).order_by("-version").first()
+        if newest is None:
+            return None
+        self._version = newest.version
+        try:
+            return compile_table({**newest.body, "version": newest.version}, prefix=self._prefix)
+        except (RouteTableError, TypeError):
+            self.unreadable += 1
+            logger.exception("Snapshot %s does not compile; the former stays.", newest.version)
+            return None
+
+    def _revocations(self, now: float) -> tuple[Revoked, ...]:
+        while len(self._marks) > 1 and now - self._marks[1][0] >= OVERLAP_SECONDS:
+            del self._marks[0]
+        rows = list(
+            Revocation.objects.filter(id__gt=self._marks[0][1])
+            .order_by("id")
+            .values_list("id", "grant", "token")
+        )
+        if rows and rows[-1][0] > self._marks[-1][1]:
+            self._marks.append((now, rows[-1][0]))
+        return tuple(Revoked(grant, token) for _, grant, token in rows)

@@ -1,0 +1,230 @@
+"""Calling the upstream: one pinned client per (host, checked address), faults named once.
+
+A client resolves nothing itself: its host is a literal address, or a name pinned to the address
+that addresses.py checked, for as long as the check is fresh. It follows no redirect, keeps no
+cookie, inflates nothing, obeys no proxy variable. What it sends is asserted to be what was decided.
+
+Only a failed connection is tried again, at the next address: nothing was sent then. pyreqwest's
+ConnectError alone does not say so; its cause does.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from pyreqwest import exceptions as pyreqwest
+from pyreqwest.bytes import Bytes
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.request import StreamRequest
+from pyreqwest.response import Response
+
+from gateway.addresses import Address, AddressRefused, Place, Policy, Unresolvable, parse, resolve
+from gateway.domain.errors import UpstreamFault
+from gateway.domain.exchange import End
+from gateway.domain.headers import Pair
+
+ADDRESS_FRESH_SECONDS = 30.0
+USER_AGENT = "ApiCharge"
+CONNECT_PHASE = "client error (Connect)"
+IDLE_CONNECTION_SECONDS = 60
+READ_AHEAD_BYTES = 0
+"""pyreqwest holds an answer's head back until so many bytes of its body have come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One upstream request, but for its body."""
+
+    base_urls: Sequence[str]
+    connect_ms: int
+    method: str
+    path: str
+    query: str
+    headers: list[Pair]
+
+
+Body = Callable[[], AsyncIterator[bytes]]
+"""Makes the stream of a request's body, for each attempt to send it."""
+
+
+class Answer:
+    """An answer whose head has come. `read` is None at the end of the body, or UpstreamFault."""
+
+    __slots__ = ("_read", "_request", "_response", "status")
+
+    def __init__(self, request: StreamRequest, response: Response) -> None:
+        self._request = request
+        self._response = response
+        self._read: Callable[[], Awaitable[Bytes | None]] = response.body_reader.read_chunk
+        self.status = response.status
+
+    def headers(self) -> tuple[Iterable[Pair], int]:
+        """Every header that is text, and how many names had to be left out because it is not."""
+        headers = self._response.headers
+        try:
+            return list(headers.items()), 0
+        except ValueError:
+            return self._decodable()
+
+    def _decodable(self) -> tuple[list[Pair], int]:
+        pairs: list[Pair] = []
+        undecodable = 0
+        for name in dict.fromkeys(self._response.headers.keys()):
+            try:
+                pairs += [(name, value) for value in self._response.get_header_all(name)]
+            except ValueError:
+                undecodable += 1
+        return pairs, undecodable
+
+    async def read(self) -> Bytes | None:
+        try:
+            return await self._read()
+        except pyreqwest.PyreqwestError as exc:
+            raise UpstreamFault(End.UPSTREAM_TRUNCATED, "The API's answer broke off.") from exc
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Drops the connection unless the body was read to its end."""
+        await self._request.__aexit__(kind, exc, traceback)
+
+
+class Upstreams:
+    def __init__(
+        self, policy: Policy, *, pool_idle_max: int, root_certificates: Sequence[bytes] = ()
+    ) -> None:
+        self._policy = policy
+        self._pool_idle_max = pool_idle_max
+        self._root_certificates = root_certificates
+        self._pins: dict[tuple[str, int], _Pin] = {}
+        self._turn = 0
+
+    async def send(self, asked: Asked, body: Body | None) -> Answer:
+        """The answer's head, from the first upstream address that takes the connection."""
+        fault = UpstreamFault(End.UPSTREAM_UNREACHABLE, "The route has no upstream.")
+        count = len(asked.base_urls)
+        self._turn += 1
+        for attempt in range(count):
+            base_url = asked.base_urls[(self._turn + attempt) % count]
+            pin = self._pins.get((base_url, asked.connect_ms))
+            if pin is None or not pin.is_fresh():
+                try:
+                    pin = await self._pin(base_url, asked.connect_ms)
+                except (AddressRefused, Unresolvable) as exc:
+                    fault = _unreachable(exc)
+                    continue
+            for client in pin.clients:
+                try:
+                    return await _send(client, pin, asked, body)
+                except UpstreamFault as exc:
+                    if exc.end is not End.UPSTREAM_UNREACHABLE:
+                        raise
+                    fault = exc
+        raise fault
+
+    async def _pin(self, base_url: str, connect_ms: int) -> "_Pin":
+        place = parse(base_url)
+        addresses = await resolve(place, self._policy)
+        known = self._pins.get((base_url, connect_ms))
+        if known is not None and known.addresses == addresses:
+            known.renew()
+            return known
+        clients = tuple(self._client(place, address, connect_ms) for address in addresses)
+        pin = self._pins[base_url, connect_ms] = _Pin(place, addresses, clients)
+        return pin
+
+    def _client(self, place: Place, address: Address, connect_ms: int) -> Client:
+        builder = (
+            ClientBuilder()
+            .no_proxy()
+            .follow_redirects(enable=False)
+            .referer(enable=False)
+            .default_cookie_store(enable=False)
+            .gzip(enable=False)
+            .brotli(enable=False)
+            .zstd(enable=False)
+            .deflate(enable=False)
+            .user_agent(USER_AGENT)
+            .connect_timeout(timedelta(milliseconds=connect_ms))
+            .pool_idle_timeout(timedelta(seconds=IDLE_CONNECTION_SECONDS))
+            .pool_max_idle_per_host(self._pool_idle_max)
+            .max_connections(None)
+        )
+        if place.literal is None:
+            builder = builder.resolve(place.host, str(address), place.port)
+        for pem in self._root_certificates:
+            builder = builder.add_root_certificate_pem(pem)
+        return builder.build()
+
+    async def close(self) -> None:
+        pins, self._pins = list(self._pins.values()), {}
+        for pin in pins:
+            for client in pin.clients:
+                await client.close()
+
+
+class _Pin:
+    """An upstream's checked addresses and the client of each; exchanges may outlive it."""
+
+    __slots__ = ("addresses", "base", "base_path", "clients", "fresh_until", "is_literal")
+
+    def __init__(
+        self, place: Place, addresses: tuple[Address, ...], clients: tuple[Client, ...]
+    ) -> None:
+        self.base = f"{place.scheme}://{place.host}:{place.port}{place.path}"
+        self.base_path = place.path
+        self.addresses = addresses
+        self.clients = clients
+        self.is_literal = place.literal is not None
+        self.renew()
+
+    def renew(self) -> None:
+        self.fresh_until = asyncio.get_running_loop().time() + ADDRESS_FRESH_SECONDS
+
+    def is_fresh(self) -> bool:
+        return self.is_literal or asyncio.get_running_loop().time() < self.fresh_until
+
+
+async def _send(client: Client, pin: _Pin, asked: Asked, body: Body | None) -> Answer:
+    url = f"{pin.base}{asked.path}?{asked.query}" if asked.query else pin.base + asked.path
+    try:
+        builder = client.request(asked.method, url).headers(asked.headers)
+        if body is not None:
+            builder = builder.body_stream(body())
+        request = builder.streamed_read_buffer_limit(READ_AHEAD_BYTES).build_streamed()
+    except (pyreqwest.PyreqwestError, ValueError) as exc:
+        raise UpstreamFault(End.REQUEST_MALFORMED, "A header of the request is not text.") from exc
+    sent_path = request.url.path
+    assert sent_path == pin.base_path + asked.path, f"decided {asked.path}, would send {sent_path}"
+    try:
+        return Answer(request, await request.__aenter__())
+    except pyreqwest.PyreqwestError as exc:
+        raise _fault(exc) from exc
+
+
+def _unreachable(exc: Exception) -> UpstreamFault:
+    """Its provider reads why in the admin; a caller learns no address."""
+    fault = UpstreamFault(End.UPSTREAM_UNREACHABLE, "The API has no address that may be called.")
+    fault.__cause__ = exc
+    return fault
+
+
+def _fault(exc: pyreqwest.PyreqwestError) -> UpstreamFault:
+    causes: list[str] = []
+    if isinstance(exc, pyreqwest.DetailedPyreqwestError):
+        causes = [cause["message"] for cause in exc.details["causes"] or []]
+    # The only timeout that the client knows is that of the connection.
+    if CONNECT_PHASE in causes or isinstance(exc, pyreqwest.RequestTimeoutError):
+        return UpstreamFault(End.UPSTREAM_UNREACHABLE, "The API could not be reached.")
+    if isinstance(exc, pyreqwest.DecodeError):
+        return UpstreamFault(End.UPSTREAM_INVALID, "The API answered something that is not HTTP.")
+    return UpstreamFault(End.UPSTREAM_DROPPED, "The API closed the connection without an answer.")
