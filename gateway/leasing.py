@@ -18,17 +18,16 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from gateway.domain.allowance import NO_SLOT, Holding
+from gateway.batching import Batch
+from gateway.domain.allowance import Words
 from gateway.domain.tokens import Grant
-from gateway.journal import Journal, JournalFull, boot_id
+from gateway.journal import boot_id
 from gateway.ledgers.port import (
     RECALL_WAIT_S,
     SPEND_TIME_S,
-    Ask,
     Drawn,
     End,
     Follower,
@@ -36,14 +35,14 @@ from gateway.ledgers.port import (
     LedgerUnavailable,
     Node,
     NodeLost,
-    Open,
     Opened,
     Return,
     Settled,
     Verdict,
 )
+from gateway.seats import Seat, Seats
 from gateway.spending import Allowance
-from gateway.supply import Move, Supply, give_back
+from gateway.supply import Move, Supply
 
 TICK_S = 0.2
 HEARTBEAT_S = 5.0
@@ -52,7 +51,6 @@ RECALL_RETRY_S = RECALL_WAIT_S / 5
 ALLOWANCES_MAX = 100_000  # As many as tokens are remembered.
 FORGET_S = 60.0
 ENDS_MAX = 10_000
-BATCH_MAX = 1_000  # Asks in one transaction: it must end well before anybody's lock timeout.
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -60,28 +58,6 @@ logger = logging.getLogger(__name__)
 
 def boottime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-@dataclass(frozen=True, slots=True)
-class Slotted:
-    """Who uses a slot of the journal."""
-
-    allowance: Allowance
-    supply: Supply
-    holding: Holding
-
-
-@dataclass(slots=True)
-class Batch:
-    sent_at: float
-    asks: list[Ask] = field(default_factory=list)
-    allowances: set[Allowance] = field(default_factory=set)
-    draws: dict[int, Slotted] = field(default_factory=dict)
-    returns: list[Return] = field(default_factory=list)
-    ends: list[End] = field(default_factory=list)
-    number: int = 0
-    recover: bool = False
-    transact: bool = True
 
 
 class Leasing:
@@ -93,8 +69,8 @@ class Leasing:
         self._ledger = ledger
         self._directory = journal_directory
         self._allowances: dict[str, Allowance] = {}
-        self._slots: dict[int, Slotted] = {}
         self._due: set[Allowance] = set()
+        self._waited_for: set[Allowance] = set()
         self._recalling: dict[Supply, Allowance] = {}
         self._giving: set[int] = set()
         self._ends: dict[str, End] = {}
@@ -108,6 +84,10 @@ class Leasing:
         self._forgot_at = self.clock()
         self._recover_now = True
 
+    @property
+    def words(self) -> Words:
+        return self._seats.words
+
     async def start(self) -> None:
         """Raises LedgerUnavailable: a gate without a ledger cannot serve."""
         self._loop = asyncio.get_running_loop()
@@ -116,22 +96,21 @@ class Leasing:
         self._tick()
 
     def _enlist(self) -> None:
+        """A new node: its journal, its row, its ear for recalls."""
         if self._follower is not None:
             self._follower.close()
-        node_id, boot = uuid.uuid4(), boot_id()
-        began_at = self.clock()
-        self._journal = Journal(self._directory, node_id, boot)
-        self._node = Node(node_id, boot, socket.gethostname(), self._journal.path)
+        node_id, boot, began_at = uuid.uuid4(), boot_id(), self.clock()
+        seats = Seats(self._directory, node_id, boot)
+        self._node = Node(node_id, boot, socket.gethostname(), seats.path)
         try:
             self._ledger.register(self._node)
-            self._follower = self._ledger.follow(node_id, self._news_from_thread)
         except BaseException:
-            self._journal.close(remove=True)
+            seats.close(remove=True)
             raise
-        self.words = self._journal.words
+        self._seats, self._lost = seats, False
+        self._follower = self._ledger.follow(node_id, self._news_from_thread)
         self._heard_at = began_at
         self.spend_until = began_at + SPEND_TIME_S
-        self._lost = False
 
     async def stop(self) -> None:
         """Give everything back. What is still reserved by open exchanges stays charged."""
@@ -143,10 +122,8 @@ class Leasing:
             timer.cancel()
         while self._busy is not None:
             await asyncio.wait([self._busy])
-        returns = [Return(slot, held.holding.spent, True) for slot, held in self._slots.items()]
-        self._abandon_holdings()
-        clean = await self._loop.run_in_executor(self._thread, self._leave, returns)
-        self._journal.close(remove=clean)
+        clean = await self._loop.run_in_executor(self._thread, self._leave, self._seats.leave())
+        self._seats.close(remove=clean)
         self._thread.shutdown()
         for allowance in self._allowances.values():
             allowance.failed_in = self.asked + 1
@@ -180,6 +157,7 @@ class Leasing:
 
     def ask(self, allowance: Allowance) -> None:
         self._due.add(allowance)
+        self._waited_for.add(allowance)
         self._pump()
 
     def _pump(self) -> None:
@@ -192,13 +170,13 @@ class Leasing:
             self._busy = enlisting
             return
         batch = self._batch()
-        batch.transact = bool(batch.asks) or self.clock() - self._heard_at >= HEARTBEAT_S
         if batch.transact or batch.recover:
-            self.asked += 1
-            batch.number, self._sent = self.asked, batch
+            self.asked, self._sent = batch.number, batch
             work = self._loop.run_in_executor(self._thread, self._work, batch)
             work.add_done_callback(self._finish)
             self._busy = work
+            if batch.draws and self._follower is not None:
+                self._follower.attend(True)
 
     def _work(self, batch: Batch) -> Settled | None:
         if batch.recover:
@@ -206,57 +184,18 @@ class Leasing:
         return self._ledger.transact(self._node.id, batch.asks) if batch.transact else None
 
     def _batch(self) -> Batch:
-        batch = Batch(sent_at=self.clock())
-        while self._due and len(batch.asks) < BATCH_MAX:
-            self._collect(self._due.pop(), batch)
-        while self._giving and len(batch.asks) < BATCH_MAX:
-            slot = self._giving.pop()
-            if slot in self._slots and slot not in batch.draws:
-                batch.returns.append(self._give_back(self._slots[slot]))
-                batch.asks.append(batch.returns[-1])
-        batch.ends = list(self._ends.values())
-        self._ends.clear()
-        batch.asks.extend(batch.ends)
-        if self._recover_now or batch.sent_at - self._recovered_at >= RECOVER_S:
-            batch.recover, self._recover_now = True, False
-            self._recovered_at = batch.sent_at
+        now = self.clock()
+        batch = Batch(self.asked + 1, sent_at=now)
+        while self._due and not batch.full:
+            batch.draw(self._due.pop(), self._seats)
+        while self._giving and not batch.full:
+            batch.give_back(self._giving.pop(), self._seats)
+        while self._ends and not batch.full:
+            batch.end(self._ends.popitem()[1])
+        batch.transact = bool(batch.asks) or now - self._heard_at >= HEARTBEAT_S
+        if self._recover_now or now - self._recovered_at >= RECOVER_S:
+            batch.recover, self._recover_now, self._recovered_at = True, False, now
         return batch
-
-    def _collect(self, allowance: Allowance, batch: Batch) -> None:
-        grant_id = allowance.grant.id
-        batch.allowances.add(allowance)
-        if not allowance.opened:
-            batch.asks.append(Open(grant_id))
-        for supply, waiting in zip(allowance.supplies, allowance.needs(), strict=True):
-            wanted = supply.short_of(waiting) or (supply.ahead and not waiting)
-            supply.ahead = False
-            if not wanted or supply.quiet:
-                continue
-            if supply.holding.slot == NO_SLOT and not self._seat(allowance, supply):
-                continue
-            slot = supply.holding.slot
-            batch.draws[slot] = self._slots[slot]
-            batch.asks.append(supply.draw(grant_id, waiting))
-
-    def _seat(self, allowance: Allowance, supply: Supply) -> bool:
-        try:
-            slot = self._journal.take_slot()
-        except JournalFull:
-            logger.exception("More leases than the journal has slots.")
-            self._rule_unavailable(supply, self.asked + 1)
-            return False
-        supply.holding.slot = slot
-        supply.holding.spent_words = self.words
-        self._slots[slot] = Slotted(allowance, supply, supply.holding)
-        if self._follower is not None:
-            self._follower.attend(True)
-        return True
-
-    def _give_back(self, seat: Slotted) -> Return:
-        ask = give_back(seat.holding)
-        if ask.close and seat.supply.holding is seat.holding:
-            seat.allowance.renew(seat.supply)
-        return ask
 
     def _finish(self, work: "asyncio.Future[Settled | None]") -> None:
         batch, self._busy, self._sent = self._sent, None, None
@@ -268,8 +207,8 @@ class Leasing:
         except NodeLost:
             logger.exception("This node was written off; it starts anew with no leases.")
             self._lost = True
-            self._abandon_holdings()
-            self._journal.close(remove=True)
+            self._seats.leave()
+            self._seats.close(remove=True)
             self._failed(batch)
         else:
             if settled is not None:
@@ -289,16 +228,12 @@ class Leasing:
     def _failed(self, batch: Batch) -> None:
         """Returns need nothing here: their slots stay taken, and the tick sends them again."""
         for seat in batch.draws.values():
-            self._rule_unavailable(seat.supply, batch.number)
+            seat.supply.fail(batch.number)
+            self._recalling.pop(seat.supply, None)
         for allowance in batch.allowances:
             allowance.failed_in = batch.number
         for end in batch.ends:
             self._ends.setdefault(end.grant_id, end)
-
-    def _rule_unavailable(self, supply: Supply, number: int) -> None:
-        supply.fail()
-        supply.ruled_in = number
-        self._recalling.pop(supply, None)
 
     def _take_over(self, batch: Batch, settled: Settled) -> None:
         self._heard_at = batch.sent_at - settled.heartbeat_age_s
@@ -310,7 +245,7 @@ class Leasing:
             self._apply(slot, seat, settled.drawn[slot], batch)
         for ask in batch.returns:
             if ask.close:
-                self._unseat(ask.slot)
+                self._seats.free(ask.slot)
 
     def _open(self, allowance: Allowance, opened: Opened | None) -> None:
         if opened is None:
@@ -319,11 +254,12 @@ class Leasing:
         else:
             allowance.open(opened.first_used_at_s)
 
-    def _apply(self, slot: int, seat: Slotted, drawn: Drawn, batch: Batch) -> None:
+    def _apply(self, slot: int, seat: Seat, drawn: Drawn, batch: Batch) -> None:
         supply = seat.supply
         first_recall = supply.asked == 0
-        supply.apply(drawn, seat.holding, sent_at=batch.sent_at, now=self.clock())
-        supply.ruled_in = batch.number
+        supply.apply(
+            drawn, seat.holding, batch=batch.number, sent_at=batch.sent_at, now=self.clock()
+        )
         if supply.quiet:
             self._await_recall(seat.allowance, supply, first=first_recall)
         else:
@@ -333,12 +269,7 @@ class Leasing:
         if drawn.verdict is Verdict.WINDOW_OVER and supply.holding is seat.holding:
             seat.allowance.renew(supply)
         if seat.holding.amount == 0:
-            self._unseat(slot)
-
-    def _unseat(self, slot: int) -> None:
-        """The ledger has no lease in this slot: it is free for another."""
-        self._slots.pop(slot).holding.slot = NO_SLOT
-        self._journal.free_slot(slot)
+            self._seats.free(slot)
 
     def _await_recall(self, allowance: Allowance, supply: Supply, *, first: bool) -> None:
         self._recalling[supply] = allowance
@@ -351,7 +282,8 @@ class Leasing:
         allowance = self._recalling.get(supply)
         if allowance is not None and self.clock() >= supply.recall_until:
             self.asked += 1
-            self._rule_unavailable(supply, self.asked)
+            supply.fail(self.asked)
+            del self._recalling[supply]
             allowance.advance()
 
     def _later(self, delay_s: float, act: Callable[[T], None], about: T) -> None:
@@ -368,7 +300,7 @@ class Leasing:
 
     def _news(self, slots: Sequence[int]) -> None:
         """Some of our leases are wanted elsewhere, or what we wait for may have come."""
-        self._giving.update(slot for slot in slots if slot in self._slots)
+        self._giving.update(slot for slot in slots if slot in self._seats)
         for supply, allowance in self._recalling.items():
             supply.quiet = False
             self._due.add(allowance)
@@ -378,21 +310,20 @@ class Leasing:
         if not self.open:
             return
         now = self.clock()
-        for slot, seat in self._slots.items():
+        for slot, seat in self._seats:
             self._observe(slot, seat, now)
-        behind = self._sent.allowances if self._sent is not None else set()
-        for allowance in self._due | behind:
-            if allowance.waiting:
-                allowance.advance()
+        self._waited_for = {each for each in self._waited_for if each.waiting}
+        for allowance in list(self._waited_for):
+            allowance.advance()
         if self._follower is not None:
-            self._follower.attend(bool(self._slots))
+            self._follower.attend(bool(len(self._seats) or self._recalling))
         if now - self._forgot_at >= FORGET_S:
             self._forgot_at = now
             self._forget(now - FORGET_S)
         self._pump()
         self._later(TICK_S, lambda _: self._tick(), None)
 
-    def _observe(self, slot: int, seat: Slotted, now: float) -> None:
+    def _observe(self, slot: int, seat: Seat, now: float) -> None:
         supply, holding = seat.supply, seat.holding
         if supply.holding is not holding:
             if holding.held or not holding.open:
@@ -405,17 +336,8 @@ class Leasing:
             supply.ahead = True
             self._due.add(seat.allowance)
 
-    def _abandon_holdings(self) -> None:
-        """Nothing of them is ours any more; exchanges still under way may settle into the void."""
-        for seat in self._slots.values():
-            seat.holding.amount = seat.holding.spent
-            seat.holding.spent_words = {}
-            if seat.supply.holding is seat.holding:
-                seat.allowance.renew(seat.supply)
-        self._slots.clear()
-
     def _forget(self, seen_before: float) -> None:
-        seated = {seat.allowance for seat in self._slots.values()}
+        seated = {seat.allowance for _, seat in self._seats}
         for grant_id, allowance in list(self._allowances.items()):
             idle = allowance not in seated and not allowance.waiting
             if idle and allowance.seen_at <= seen_before:

@@ -82,8 +82,11 @@ class Supply:
             asked=self.asked,
         )
 
-    def apply(self, drawn: Drawn, holding: Holding, *, sent_at: float, now: float) -> None:
+    def apply(
+        self, drawn: Drawn, holding: Holding, *, batch: int, sent_at: float, now: float
+    ) -> None:
         """Take over an answer. `sent_at` was before the ledger looked at its clock."""
+        self.ruled_in = batch
         if drawn.amount:
             holding.amount, holding.window = drawn.amount, drawn.window
         if holding is not self.holding:
@@ -113,9 +116,10 @@ class Supply:
     def is_final(self, units: int, now: float) -> bool:
         return now < self.final_until and now < self.window_until and self.short_of(units)
 
-    def fail(self) -> None:
+    def fail(self, batch: int) -> None:
         """The ledger or the other nodes did not answer."""
         self.ruling = Unavailable()
+        self.ruled_in = batch
         self.asked, self.recall_until, self.quiet = 0, math.inf, False
 
 
