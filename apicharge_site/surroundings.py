@@ -8,18 +8,20 @@ import fcntl
 import os
 import socket
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
 import httpx
 
 from apicharge_site.children import Child
+from gateway import listening
 
 START_SECONDS = 30.0
-CONNECTIONS_WAITING_MAX = 2048
+HOST = "127.0.0.1"
 POLL_SECONDS = 0.05
+TAIL_LINES = 15
 
 
 class Unavailable(Exception):
@@ -45,11 +47,8 @@ class Surroundings:
 
     def listen(self, port: int, variable: str) -> socket.socket:
         """A listening socket of our own on the loopback address; port 0 takes any that is free."""
-        listener = self._stack.enter_context(socket.socket())
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _bind(listener, port, variable)
-        listener.listen(CONNECTIONS_WAITING_MAX)
-        return listener
+        with _refusing(port, variable):
+            return self._stack.enter_context(listening.listener(HOST, port))
 
     def start(
         self, name: str, *command: str, pass_fds: tuple[int, ...] = (), **environment: str
@@ -69,14 +68,14 @@ class Surroundings:
 
 def require_free(port: int, variable: str) -> None:
     """Refuse a port that somebody listens on, for a child that binds it itself."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _bind(probe, port, variable)
+    with _refusing(port, variable):
+        listening.listener(HOST, port).close()
 
 
-def _bind(listener: socket.socket, port: int, variable: str) -> None:
+@contextmanager
+def _refusing(port: int, variable: str) -> Iterator[None]:
     try:
-        listener.bind(("127.0.0.1", port))
+        yield
     except OSError as error:
         raise Unavailable(
             f"Port {port} is taken. Choose another with {variable}=…, or end what listens there."
@@ -92,8 +91,14 @@ def wait_for(what: str, answers: Callable[[], bool], log: Path) -> None:
         except httpx.TransportError:
             pass  # Not up yet.
         if time.monotonic() > deadline:
-            raise Unavailable(f"{what} did not start within {START_SECONDS:.0f} s; see {log}.")
+            raise Unavailable(
+                f"{what} did not start in {START_SECONDS:.0f} s. The end of {log}:\n{_tail(log)}"
+            )
         time.sleep(POLL_SECONDS)
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
 
 
 def _locked(path: Path) -> IO[bytes]:

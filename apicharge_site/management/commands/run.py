@@ -2,6 +2,7 @@ import signal
 import threading
 import time
 from argparse import ArgumentParser
+from contextlib import closing
 
 import httpx
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from apicharge_site.demo import seeding
+from apicharge_site.demo.network import Network
 from apicharge_site.preparing import prepare
 from apicharge_site.surroundings import Surroundings, Unavailable, require_free, wait_for
 from billing import channels
@@ -87,10 +89,9 @@ class Command(BaseCommand):
         """On a network whose money is real, the provider does this from a wallet."""
         if not settings.CHAIN.is_sandbox:
             return
-        address = seeding.payout(settings.HOME).public_key
-        for asset in settings.CHAIN.assets:
-            asked = {"addr": address, "asset": asset}
-            httpx.get(f"{settings.RPC_URL}/friendbot", params=asked, timeout=40).raise_for_status()
+        with closing(Network(settings.RPC_URL)) as network:
+            for asset in settings.CHAIN.assets:
+                network.fund(seeding.payout(settings.HOME).public_key, asset)
 
     def _start_upstream(self, surroundings: Surroundings) -> None:
         listener = surroundings.listen(0, "")

@@ -1,0 +1,98 @@
+"""The gate of this process, made of what settings say, and what it may ask of the console."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import connection
+
+from billing import instructing
+from billing.domain.networks import network_of
+from gateway.asgi import Receive, Scope, Send
+from gateway.conf import GateConfig, Ports
+from gateway.leasing import Leasing
+from gateway.ledgers.database import DatabaseLedger
+from gateway.proxy import Gate
+from gateway.snapshots import Snapshots
+from marketplace import pages
+
+T = TypeVar("T")
+
+# What a 402 asks of the console waits here, so that a slow database never holds up paid calls.
+BESIDE = ThreadPoolExecutor(4, thread_name_prefix="beside")
+
+
+async def beside(work: Callable[[], T]) -> T:
+    """Database work in a thread that keeps no connection."""
+
+    def run() -> T:
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    return await asyncio.get_running_loop().run_in_executor(BESIDE, run)
+
+
+class MountedGate:
+    """Started by the server's lifespan, or by the first call under a server that has none."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._starting = asyncio.Lock()
+        self._started = False
+
+    def owns(self, scope: Scope) -> bool:
+        return self._gate.owns(scope)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._started:
+            await self.start()
+        await self._gate(scope, receive, send)
+
+    async def start(self) -> None:
+        async with self._starting:
+            if not self._started:
+                await self._gate.start()
+                self._started = True
+
+    async def stop(self) -> None:
+        if self._started:
+            await self._gate.stop()
+
+    async def is_ready(self) -> bool:
+        return self._gate.routing.table is not None and self._gate.routing.is_fresh()
+
+
+def mounted() -> MountedGate | None:
+    """None where the role has no gate."""
+    if settings.ROLE not in {"all", "gateway"}:
+        return None
+    config = GateConfig(
+        origin=settings.ORIGIN,
+        prefix=settings.GATE_PREFIX,
+        upstream_networks=tuple(ip_network(text) for text in settings.UPSTREAM_NETWORKS),
+    )
+    leasing = Leasing(DatabaseLedger(), settings.HOME / "journals")
+    source = Snapshots(prefix=settings.GATE_PREFIX, poll_seconds=config.snapshot_poll_seconds)
+    return MountedGate(Gate(config, leasing, source, _ports()))
+
+
+def _ports() -> Ports:
+    """A gateway node has no keys to sign quotes with, so its 402 comes from the snapshot alone."""
+    if settings.ROLE == "gateway":
+        return Ports()
+    return Ports(purchase_page=_purchase_page, signable=_signable)
+
+
+async def _purchase_page(route_id: str) -> bytes | None:
+    return await beside(lambda: pages.purchase_page(route_id, settings.ORIGIN))
+
+
+async def _signable(route_id: str, buyer: str, client: str) -> Mapping[str, object] | None:
+    network, now_s = network_of(client), time.time()
+    return await beside(lambda: instructing.signable(route_id, buyer, network, now_s=now_s))
