@@ -29,6 +29,7 @@ from apicharge_client.steps import (
 from apicharge_client.store import Grant
 
 TOKEN_SECONDS = 300
+CLOCK_ERRORS = ("token_expired", "token_not_yet_valid")
 TOKEN_MARGIN_S = 10
 """A token is derived anew when it has less left: the call needs some of it."""
 
@@ -94,7 +95,7 @@ class ApiChargeAuth(httpx.Auth):
             yield from buffer(request)  # It may have to be sent twice.
         response = yield from self._send(request, grant)
 
-        if grant and response.status_code == 401 and gw.error_of(response) == "token_expired":
+        if grant and response.status_code == 401 and gw.error_of(response) in CLOCK_ERRORS:
             self._correct_clock(response)
             self._derived.pop(grant.id, None)
             response = yield from self._send(request, grant)

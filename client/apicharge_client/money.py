@@ -28,7 +28,8 @@ def parse(text: str) -> tuple[str, int]:
         units = Decimal(number) * UNITS
     except InvalidOperation:
         units = Decimal(-1)
-    if not (colon and code.isalnum()) or not 0 <= units < 2**63 or units != int(units):
+    readable = colon and code.isalnum() and units.is_finite()
+    if not readable or not 0 <= units < 2**63 or units != int(units):
         raise ValueError(f"{text!r} is not a budget like USDC:2.5")
     return code, int(units)
 

@@ -172,7 +172,7 @@ class Store:
         try:
             return _held(self._document(path))
         except (BadDocument, TypeError) as exc:
-            raise StoreProblem(f"{path} is not what this client writes: {exc}.") from exc
+            raise StoreProblem(f"{exc}: {path.name} is not as this client writes it.") from exc
 
     @staticmethod
     def _document(path: Path) -> Document:
@@ -205,7 +205,7 @@ def _held(document: Document) -> Held:
     return Held(
         origin=document.text("origin"),
         route=document.text("route"),
-        gateway=document.optional_text("gateway") or "",
+        gateway=str(document.members.get("gateway") or ""),
         grants=tuple(Grant(**item.members) for item in document.objects("grants")),  # type: ignore[arg-type]
         pending=Pending(**Document.of(pending, "pending").members) if pending else None,  # type: ignore[arg-type]
         paths=tuple(str(path) for path in paths) if isinstance(paths, list) else (),
