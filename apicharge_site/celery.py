@@ -15,7 +15,7 @@ from django.conf import settings
 
 STALE_SECONDS = 10  # Of a tick: the next one asks for the same rows.
 
-app = Celery("apicharge", broker=settings.REDIS_URL or "memory://")
+app = Celery("apicharge", broker=settings.REDIS_URL or "memory://localhost/")
 app.conf.update(
     accept_content=["json"],
     task_serializer="json",
@@ -28,8 +28,10 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_enable_remote_control=False,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
     broker_transport_options=(
-        {"socket_timeout": 5, "socket_connect_timeout": 5}
+        # A broker that is away must not hold up whoever sends a hint.
+        {"socket_timeout": 5, "socket_connect_timeout": 1, "max_retries": 0}
         if settings.REDIS_URL
         else {"polling_interval": 0.02}
     ),

@@ -4,7 +4,7 @@
 so the head's row is locked until the commit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from django.db import connection, transaction
 
@@ -16,7 +16,12 @@ BATCH = 2_000
 
 
 def record(
-    *, action: str, subject: str, now_s: float, actor: str = WORKER, **detail: str | int
+    *,
+    action: str,
+    subject: str,
+    now_s: float,
+    actor: str = WORKER,
+    detail: Mapping[str, str | int],
 ) -> None:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("record() belongs in the change's own.")
@@ -38,7 +43,7 @@ def record(
         actor=actor,
         action=action,
         subject=subject,
-        detail=detail,
+        detail=dict(detail),
         previous=previous,
         hash=head.hash,
     )

@@ -1,9 +1,9 @@
 """Channel accounts: one transaction at a time each, so purchases that are under way need several.
 
 A worker leases a channel before it builds. The lease is a moment long and covers only the building;
-from then on the open transaction holds the channel, until it is known to be applied, failed or dead.
-Two workers never get one channel: PostgreSQL skips rows that are locked, SQLite writes one at a
-time, and in both the lease is a conditional UPDATE.
+from then on the open transaction holds the channel, until it is known to be applied, failed or
+dead. Two workers never get one channel: PostgreSQL skips rows that are locked, SQLite writes one
+at a time, and in both the lease is a conditional UPDATE.
 """
 
 import secrets
@@ -77,7 +77,10 @@ def mark_poor(channel: ChannelAccount, problem: str, *, now_s: float) -> None:
             usable=False, problem=problem[:200]
         ):
             auditing.record(
-                action="channel.unusable", subject=channel.address, now_s=now_s, problem=problem
+                action="channel.unusable",
+                subject=channel.address,
+                now_s=now_s,
+                detail={"problem": problem},
             )
 
 
@@ -107,7 +110,10 @@ def _ensure_one(channel: Channel, *, now_s: float) -> ChannelAccount:
             )
         if made:
             auditing.record(
-                action="channel.made", subject=row.address, now_s=now_s, index=channel.index
+                action="channel.made",
+                subject=row.address,
+                now_s=now_s,
+                detail={"index": channel.index},
             )
         elif row.usable != usable:
             row.usable, row.problem = usable, problem

@@ -48,9 +48,11 @@ def record(payment: Payment, *, network: str, now_s: float) -> bool:
                 action=f"payment.{row.standing}",
                 subject=payment.terms.purchase_id,
                 now_s=now_s,
-                tx_hash=payment.tx_hash,
-                ledger=payment.ledger,
-                differs_in=row.differs_in,
+                detail={
+                    "tx_hash": payment.tx_hash,
+                    "ledger": payment.ledger,
+                    "differs_in": row.differs_in,
+                },
             )
         return True
 

@@ -56,15 +56,16 @@ def _record(row: EventCursor, page: Page, *, now_s: float) -> None:
                 action="payment.unreadable",
                 subject=event.tx_hash,
                 now_s=now_s,
-                ledger=event.ledger,
-                reason=event.reason[:200],
+                detail={"ledger": event.ledger, "reason": event.reason[:200]},
             )
         if page.gap:
             auditing.record(
                 action="evidence.gap",
                 subject=row.contract,
                 now_s=now_s,
-                after_ledger=row.followed_ledger,
-                oldest_ledger=page.followed.oldest_ledger,
+                detail={
+                    "after_ledger": row.followed_ledger,
+                    "oldest_ledger": page.followed.oldest_ledger,
+                },
             )
     row.cursor, row.followed_ledger = page.cursor, followed

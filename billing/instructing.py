@@ -14,6 +14,7 @@ from django.db.models import Q
 from billing import auditing, conf
 from billing.domain import freebies
 from billing.domain.errors import BillingError, QuoteExpired, QuoteInvalid, TooMany
+from billing.domain.networks import network_of
 from billing.domain.purchases import State
 from billing.models import OPEN_PER_BUYER, Purchase
 from billing.rails.port import Instruction, Order
@@ -53,7 +54,7 @@ def instruct(wish: Wish, *, now_s: float) -> Purchase:
 
 
 def signable(
-    route_id: str, buyer: str, client_network: str, *, now_s: float
+    route_id: str, buyer: str, client_address: str, *, now_s: float
 ) -> dict[str, object] | None:
     """A ready instruction for the route's cheapest quote, or None: a 402 says nothing else then.
 
@@ -75,6 +76,7 @@ def signable(
     ).first()
     if fresh is not None:
         return answer(fresh)
+    client_network = network_of(client_address)
     asked = Purchase.objects.filter(
         client_network=client_network, created_at_s__gte=int(now_s) - RETRY_SECONDS
     )
@@ -125,7 +127,7 @@ def answer(purchase: Purchase) -> dict[str, object]:
 
 
 def _check_open(wish: Wish, *, now_s: float) -> None:
-    """Before the network is asked. The slots are counted again, by the database, when it is kept."""
+    """Before the network is asked. The database counts the slots again when it is kept."""
     open_ = Purchase.objects.filter(state=State.INSTRUCTED, expires_at_s__gte=int(now_s))
     if open_.filter(buyer=wish.buyer).count() >= OPEN_PER_BUYER:
         raise _too_many_open()
@@ -169,7 +171,7 @@ def _keep(wish: Wish, order: Order, instruction: Instruction, *, now_s: float) -
                     subject=purchase.pk,
                     now_s=now_s,
                     actor=wish.buyer,
-                    digest=purchase.digest,
+                    detail={"digest": purchase.digest},
                 )
         except IntegrityError:
             continue  # Another instruction took the slot.

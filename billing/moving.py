@@ -39,8 +39,7 @@ def move(
                     action=f"purchase.{event}",
                     subject=purchase_id,
                     now_s=now_s,
-                    **{"from": state.value, "to": new.value},
-                    **(detail or {}),
+                    detail={"from": state.value, "to": new.value, **(detail or {})},
                 )
                 return True
     raise AssertionError(f"{purchase_id} moves faster than it can be read")

@@ -57,7 +57,7 @@ def _claim(buyer: str, key: str, fingerprint: str, *, now_s: float) -> Answer | 
                 None if row is None else _remembered(row), fingerprint=fingerprint, now_s=now_s
             )
             if standing is Standing.REPLAY and row is not None:
-                return Answer(row.status or 200, row.answer)
+                return Answer(row.status or 200, row.answer or {})
             if standing is Standing.MISMATCH:
                 raise IdempotencyKeyReused("This Idempotency-Key was used with another body.")
             if standing is Standing.IN_FLIGHT:

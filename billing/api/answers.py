@@ -4,6 +4,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
+from gateway.ledgers.reading import GrantUsage, LimitUsage
+
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
@@ -62,8 +64,9 @@ class SignedTransaction(serializers.Serializer[None]):
 
 
 class Left(serializers.Serializer[None]):
+    """The limit as it was sold, and what is left of it."""
+
     kind = serializers.CharField()
-    limit = serializers.IntegerField()
     used = serializers.IntegerField()
     left = serializers.IntegerField()
     renews_at = serializers.IntegerField(allow_null=True)
@@ -76,6 +79,7 @@ class LastEnd(serializers.Serializer[None]):
 
 class Usage(serializers.Serializer[None]):
     id = serializers.CharField()
+    route = serializers.CharField()
     limits = Left(many=True)
     first_used_at = serializers.IntegerField(allow_null=True)
     ends_at = serializers.IntegerField()
@@ -103,3 +107,28 @@ class KeySet(serializers.Serializer[None]):
 
 def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     return {(status, "application/problem+json"): OpenApiResponse(Problem) for status in statuses}
+
+
+def usage(known: GrantUsage) -> dict[str, object]:
+    end = known.last_end
+    return {
+        "id": known.grant_id,
+        "route": known.route,
+        "limits": [_left(limit) for limit in known.limits],
+        "first_used_at": _seconds(known.first_used_at_s),
+        "ends_at": int(known.ends_at_s),
+        "last_end": None if end is None else {"reason": end.reason, "at": int(end.at_s)},
+    }
+
+
+def _left(limit: LimitUsage) -> dict[str, object]:
+    return {
+        **limit.limit.terms(),
+        "used": limit.used,
+        "left": limit.left,
+        "renews_at": _seconds(limit.renews_at_s),
+    }
+
+
+def _seconds(at_s: float | None) -> int | None:
+    return None if at_s is None else int(at_s)

@@ -62,7 +62,7 @@ class Body(serializers.Serializer[None]):
 
 
 class AccountField(serializers.CharField):
-    def to_internal_value(self, data: object) -> str:
+    def to_internal_value(self, data: str) -> str:
         value = super().to_internal_value(data)
         if not conf.rail().is_account(value):
             raise serializers.ValidationError("This is not an account (G…).")
@@ -72,7 +72,7 @@ class AccountField(serializers.CharField):
 class Binary32Field(serializers.CharField):
     """32 bytes in base64. Read as bytes."""
 
-    def to_internal_value(self, data: object) -> bytes:  # type: ignore[override] # bytes from text
+    def to_internal_value(self, data: str) -> bytes:  # type: ignore[override] # bytes from text
         try:
             value = jws.decode_binary(super().to_internal_value(data))
         except ValueError as exc:

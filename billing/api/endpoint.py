@@ -1,8 +1,10 @@
 """What every endpoint of billing has in common: JSON in, JSON or a problem out, and a limit."""
 
 import re
+from collections.abc import Callable, Iterable
 
 from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,16 +19,18 @@ ID = re.compile(r"[0-9a-f]{64}")
 class JsonWhateverIsAccepted(BaseContentNegotiation):
     """There is one representation; a client's Accept is no reason to refuse it."""
 
-    def select_parser(self, request: Request, parsers: list[object]) -> object | None:
-        content_type = request.content_type or ""
-        return next(
-            (p for p in parsers if content_type.startswith(getattr(p, "media_type", "-"))), None
-        )
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        content_type = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((p for p in parsers if p.media_type == content_type), None)
 
     def select_renderer(
-        self, request: Request, renderers: list[BaseRenderer], format_suffix: str | None = None
+        self,
+        request: Request,  # noqa: ARG002 - DRF's signature
+        renderers: Iterable[BaseRenderer],
+        format_suffix: str | None = None,  # noqa: ARG002
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
+        only = next(iter(renderers))
+        return only, str(only.media_type)
 
 
 class Endpoint(APIView):
@@ -40,7 +44,7 @@ class Endpoint(APIView):
         if not length.isdigit() or int(length) > bodies.BODY_BYTES_MAX:
             raise BodyTooLarge(f"The body may have at most {bodies.BODY_BYTES_MAX} bytes.")
 
-    def get_exception_handler(self) -> object:
+    def get_exception_handler(self) -> Callable[[Exception, object], Response | None]:
         return problems.handler
 
     def finalize_response(

@@ -10,7 +10,7 @@ from billing import keys
 from billing.api import answers, bodies, credentials
 from billing.api.endpoint import ID, Endpoint
 from billing.domain.errors import NotFound
-from gateway.ledgers import revoking
+from gateway.ledgers import reading, revoking
 
 
 class GrantUsage(Endpoint):
@@ -21,12 +21,10 @@ class GrantUsage(Endpoint):
     def get(self, request: Request, grant_id: str) -> Response:
         """What is left of each limit, until when, and how the last exchange ended."""
         credentials.holder(request, _grant_id(grant_id))
-        from gateway.ledgers import reading
-
         usage = reading.usage_of(grant_id, time.time())
         if usage is None:
             raise NotFound("There is no such grant.")
-        return Response(answers.usage(grant_id, usage))
+        return Response(answers.usage(usage))
 
 
 class Revocation(Endpoint):
@@ -47,7 +45,7 @@ class Revocation(Endpoint):
 
 class Jwks(Endpoint):
     @extend_schema(operation_id="jwks", responses={200: answers.KeySet})
-    def get(self, request: Request) -> Response:
+    def get(self, _request: Request) -> Response:
         """The keys that granted access tokens are signed with (RFC 7517)."""
         return Response(
             keys.jwks(),

@@ -39,7 +39,7 @@ class Purchases(Endpoint):
             answer = remembering.once(
                 buyer=body.validated_data["buyer"],
                 key=key,
-                body=request.data,
+                body=dict(request.data),
                 now_s=now_s,
                 make=lambda: _instruct(body, request, now_s=now_s),
             )
@@ -52,7 +52,7 @@ class PurchaseStatus(Endpoint):
         operation_id="purchase_status",
         responses={200: answers.Status, **answers.problems(404)},
     )
-    def get(self, request: Request, purchase_id: str) -> Response:
+    def get(self, _request: Request, purchase_id: str) -> Response:
         """Where a purchase stands, and its grant once it has one."""
         return Response(status(existing(purchase_id)))
 
@@ -84,7 +84,7 @@ class Sep7Callback(Endpoint):
     def post(self, request: Request, purchase_id: str) -> Response:
         """Where a SEP-7 wallet posts the transaction that it signed."""
         existing(purchase_id)
-        signed = request.data.get("xdr")
+        signed = dict(request.data.items()).get("xdr")
         if not isinstance(signed, str) or not signed:
             raise BadRequest("xdr: This field is required.")
         offered = TransactionOffered(bodies.standard(signed, "xdr"))

@@ -8,7 +8,6 @@ when it always would have.
 from dataclasses import dataclass
 
 from gateway.domain.limits import parse_limits
-
 from gateway.domain.tokens import Charge, Grant, Starts
 from marketplace.domain.quotes import SignedQuote
 

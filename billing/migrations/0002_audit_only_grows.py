@@ -18,52 +18,48 @@ KEPT = {
 def sqlite() -> list[str]:
     statements = []
     for table, (key, message) in KEPT.items():
+        refuse = f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        taken = f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"  # noqa: S608 - our names
         statements += [
-            f"CREATE TRIGGER {table}_{when.lower()} BEFORE {when} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-            for when in ("UPDATE", "DELETE")
+            f"CREATE TRIGGER {table}_update BEFORE UPDATE ON {table} {refuse}",
+            f"CREATE TRIGGER {table}_delete BEFORE DELETE ON {table} {refuse}",
+            # INSERT OR REPLACE deletes without asking the delete trigger.
+            f"CREATE TRIGGER {table}_replace BEFORE INSERT ON {table} WHEN {taken} {refuse}",
         ]
-        # INSERT OR REPLACE deletes without asking the delete trigger.
-        statements.append(
-            f"CREATE TRIGGER {table}_replace BEFORE INSERT ON {table} WHEN EXISTS "
-            f"(SELECT 1 FROM {table} WHERE {key} = NEW.{key}) "
-            f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-        )
-    statements.append(
-        "CREATE TRIGGER billing_audithead_update BEFORE UPDATE ON billing_audithead "
-        "WHEN NEW.number < OLD.number "
-        "BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END"
-    )
-    return statements
+    head = """CREATE TRIGGER billing_audithead_update BEFORE UPDATE ON billing_audithead
+        WHEN NEW.number < OLD.number
+        BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END"""
+    return [*statements, head]
 
 
 def postgresql() -> list[str]:
     statements = []
     for table, (_, message) in KEPT.items():
         statements += [
-            f"CREATE FUNCTION {table}_guard() RETURNS trigger LANGUAGE plpgsql AS $$ "
-            f"BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = 'restrict_violation'; END $$",
-            f"CREATE TRIGGER {table}_guard BEFORE UPDATE OR DELETE ON {table} "
-            f"FOR EACH ROW EXECUTE FUNCTION {table}_guard()",
+            f"""CREATE FUNCTION {table}_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = 'restrict_violation'; END $$""",
+            f"""CREATE TRIGGER {table}_guard BEFORE UPDATE OR DELETE ON {table}
+            FOR EACH ROW EXECUTE FUNCTION {table}_guard()""",
         ]
-    statements += [
-        "CREATE FUNCTION billing_audithead_guard() RETURNS trigger LANGUAGE plpgsql AS $$ "
-        "BEGIN IF NEW.number < OLD.number THEN "
-        "RAISE EXCEPTION 'the audit log only grows' USING ERRCODE = 'restrict_violation'; "
-        "END IF; RETURN NEW; END $$",
-        "CREATE TRIGGER billing_audithead_guard BEFORE UPDATE ON billing_audithead "
-        "FOR EACH ROW EXECUTE FUNCTION billing_audithead_guard()",
-    ]
-    return statements
+    function = """CREATE FUNCTION billing_audithead_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF NEW.number < OLD.number THEN
+            RAISE EXCEPTION 'the audit log only grows' USING ERRCODE = 'restrict_violation';
+          END IF;
+          RETURN NEW;
+        END $$"""
+    trigger = """CREATE TRIGGER billing_audithead_guard BEFORE UPDATE ON billing_audithead
+        FOR EACH ROW EXECUTE FUNCTION billing_audithead_guard()"""
+    return [*statements, function, trigger]
 
 
-def create(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+def create(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     statements = {"sqlite": sqlite, "postgresql": postgresql}[editor.connection.vendor]
     for statement in statements():
         editor.execute(statement)
 
 
-def drop(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+def drop(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     if editor.connection.vendor == "sqlite":
         for table in KEPT:
             for when in ("update", "delete", "replace"):

@@ -3,15 +3,14 @@
 import time
 
 import pytest
-from django.conf import settings
 from django.test import Client
 
 from billing import advancing, channels, following
 from billing.domain.purchases import SETTLED
-from billing.models import AuditEntry, GrantedToken, Purchase
+from billing.models import Purchase
 from gateway.domain import tokens
 from gateway.models import GrantLedger
-from tests.billing.buying import PRICE, Person, person, quote_for
+from tests.billing.buying import Person, person, quote_for
 from tests.sandboxes import RunningSandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)

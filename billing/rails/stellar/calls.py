@@ -93,7 +93,7 @@ def checked_entry(unsigned: str, *, buyer: str, signature: bytes, passphrase: st
 
 
 def signature_in(unsigned: str, offered: str) -> bytes:
-    """The signature that a client put into our entry; an entry that differs elsewhere is refused."""
+    """The signature that a client put into our entry. Any other difference is a refusal."""
     try:
         entry = xdr.SorobanAuthorizationEntry.from_xdr(offered)
         signature = _only_signature(_credentials(entry).signature)

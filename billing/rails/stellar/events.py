@@ -73,7 +73,7 @@ def of_transaction(
 
 
 def of_event(event: EventInfo, *, contract: str) -> Payment:
-    """A payment from `getEvents`. The node was asked for our contract only; that is not believed."""
+    """A payment from `getEvents`. That the node was asked for our contract only is no proof."""
     if event.contract_id != contract:
         raise NotAPurchase(f"event of {event.contract_id}")
     # Not by attribute: the SDK warns of the field, which newer nodes leave out.

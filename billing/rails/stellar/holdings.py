@@ -24,7 +24,7 @@ def keys(order: Order) -> list[xdr.LedgerKey]:
 
 
 def check(order: Order, entries: Entries) -> None:
-    """Raise the `CannotPay` that tells the buyer what to do. An asset's issuer needs no trustline."""
+    """Raise the `CannotPay` that tells the buyer what to do. Issuers need no trustline."""
     quote = order.quote
     if account_key(order.buyer).to_xdr() not in entries.found:
         raise NoAccount(
@@ -61,9 +61,10 @@ def _check_balance(order: Order, entries: Entries) -> None:
     if not line.flags.uint32 & AUTHORIZED:
         raise NoTrustline(f"The issuer has frozen {order.buyer}'s {quote.asset}: ask the issuer.")
     if line.balance.int64 < quote.amount:
+        missing = quote.amount - line.balance.int64
         raise InsufficientBalance(
             f"The price is {_units(quote.amount)} {quote.asset} and the balance is "
-            f"{_units(line.balance.int64)}: add at least {_units(quote.amount - line.balance.int64)}."
+            f"{_units(line.balance.int64)}: add at least {_units(missing)}."
         )
 
 

@@ -53,7 +53,9 @@ _SENT = {
 
 
 class StellarRail:
-    def __init__(self, chain: Chain, rpc_url: str, *, quote_signer: bytes, channel_key: bytes):
+    def __init__(
+        self, chain: Chain, rpc_url: str, *, quote_signer: bytes, channel_key: bytes
+    ) -> None:
         self._chain = chain
         self._rpc = Rpc(rpc_url)
         self._signer = quote_signer
