@@ -52,7 +52,7 @@ CSRF_TRUSTED_ORIGINS = [ORIGIN]
 
 INSTALLED_APPS = [
     "daphne",
-    "django.contrib.admin",
+    "marketplace.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -128,7 +128,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = Path(env.str("APICHARGE_STATIC_ROOT", default=str(HOME / "static")))
+STATIC_ROOT = state.directory(Path(env.str("APICHARGE_STATIC_ROOT", default=str(HOME / "static"))))
 WHITENOISE_USE_FINDERS = not PRODUCTION
 LOGIN_URL = "/admin/login/"
 

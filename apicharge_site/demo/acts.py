@@ -3,12 +3,14 @@
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from apicharge_client.money import show
 
-from apicharge_site.demo import seeding
+from apicharge_site.demo import provider, seeding
+from apicharge_site.demo.browser import Browser
 from apicharge_site.demo.customer import Bought, Customer
 from apicharge_site.demo.network import Network
 from apicharge_site.demo.transcript import Deviation, Transcript
@@ -17,7 +19,7 @@ from marketplace.domain.chains import Chain
 RPC_ROUTE, DOWNLOAD_ROUTE = f"{seeding.RPC}/rpc", f"{seeding.FILES}/download"
 FILE_BYTES = 3 * seeding.MEGABYTE
 TOKEN_SECONDS = 60
-NEW_AMOUNT, NEW_CALLS = "4", 500
+NEW_PRICE, NEW_CALLS = "4", 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def play(stage: Stage) -> None:
     call_rpc(stage, rpc)
     files = cut_download(stage)
     refuse_expired_token(stage, rpc)
+    change_price(stage, rpc)
     check_books(stage, before, [rpc, files])
     stage.transcript.end()
 
@@ -126,6 +129,33 @@ def refuse_expired_token(stage: Stage, bought: Bought) -> None:
     stage.transcript.expect('told error="token_expired", not to pay', told, True)
 
 
+def change_price(stage: Stage, bought: Bought) -> None:
+    expect = stage.transcript.expect
+    stage.transcript.act("The provider changes price and limits in the admin")
+    before = stage.customer.left(bought.grant)["limits"]
+    login = seeding.logins(stage.home)[0]
+    with closing(Browser(stage.origin)) as browser:
+        provider.change_price(
+            browser,
+            login,
+            "Hour pass",
+            found_by="JSON-RPC",
+            price=NEW_PRICE,
+            calls_amount=str(NEW_CALLS),
+        )
+    stage.transcript.say(f"logged in as {login.name}, edited the form, published a new version")
+    [now] = [quote for quote in stage.customer.offers(RPC_ROUTE) if quote.name == "Hour pass"]
+    expect("a new quote", now.price, show(int(NEW_PRICE) * 100 * seeding.CENT, "USDC"))
+    expect("its calls", now.document.objects("limits")[0].integer("count"), NEW_CALLS)
+    expect("limits of the sold grant", stage.customer.left(bought.grant)["limits"], before)
+    headers = {"apicharge": stage.customer.token(bought.grant, TOKEN_SECONDS)}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
+    answer = stage.customer.http.post(stage.rpc_url, json=call, headers=headers)
+    expect("a call with it", answer.status_code, 200)
+    used = stage.customer.left(bought.grant)["limits"][0]
+    expect("of its calls", (used["limit"], used["left"]), (1000, before[0]["left"] - 1))
+
+
 def check_books(stage: Stage, before: int, bought: list[Bought]) -> None:
     stage.transcript.act("The books")
     prices = {RPC_ROUTE: 25 * seeding.CENT, DOWNLOAD_ROUTE: 10 * seeding.CENT}
@@ -134,7 +164,7 @@ def check_books(stage: Stage, before: int, bought: list[Bought]) -> None:
     stage.transcript.expect(
         "the provider's balance grew by", show(grown, "USDC"), show(due, "USDC")
     )
-    verified = stage.manage("audit_verify")
+    verified = stage.manage("verify_audit")
     if verified.returncode != 0:
-        raise Deviation(f"audit_verify: {verified.stdout}{verified.stderr}")
+        raise Deviation(f"verify_audit: {verified.stdout}{verified.stderr}")
     stage.transcript.say(verified.stdout.strip())

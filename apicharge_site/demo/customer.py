@@ -35,8 +35,9 @@ class Received:
 
 
 class Customer:
-    def __init__(self, origin: str, home: Path) -> None:
+    def __init__(self, origin: str, rpc_url: str, home: Path) -> None:
         self._origin = origin
+        self._rpc_url = rpc_url
         self._key = Key(secrets.token_bytes(32))
         self._store = Store(home)
         self.http = httpx.Client(timeout=60)
@@ -53,7 +54,9 @@ class Customer:
         return steps.run(Buyer(self._store, self._key).offers(self._origin, route), self.http)
 
     def buy(self, route: str, offer: str, budget: str) -> Bought:
-        buyer = Buyer(self._store, self._key, Budget.of(budget), wanted=offer)
+        buyer = Buyer(
+            self._store, self._key, Budget.of(budget), wanted=offer, rpc_url=self._rpc_url
+        )
         began = time.monotonic()
         grant = steps.run(buyer.acquire(self._origin, route, self._origin), self.http)
         seconds = time.monotonic() - began

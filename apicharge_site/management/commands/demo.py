@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
+from apicharge_client.errors import ApiChargeError as ClientError
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         home = Path(tempfile.mkdtemp(prefix="demo-", dir=settings.HOME))
         try:
             self._play(home)
-        except (Deviation, Unavailable, httpx.HTTPError, LookupError) as error:
+        except (Deviation, Unavailable, ClientError, httpx.HTTPError, LookupError) as error:
             raise CommandError(f"{error}\nState and logs are kept in {home}.") from error
         if keep:
             self.stdout.write(f"State and logs: {home}")
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Starting {origin}/ with the sandbox network on {rpc_url}/ …")
         with (
             _running(environment, home),
-            closing(Customer(origin, home / "buyer")) as customer,
+            closing(Customer(origin, rpc_url, home / "buyer")) as customer,
             closing(Network(rpc_url)) as network,
         ):
             log = home / "run.log"
