@@ -11,9 +11,9 @@ from collections.abc import Callable, Generator
 from types import FrameType
 
 import uvicorn
-from gateway.listening import HttpProtocol
 
 from apicharge_site.asgi import application, health
+from gateway.listening import HttpProtocol
 
 DRAIN_SECONDS = 30
 KEEP_ALIVE_SECONDS = 75
