@@ -32,6 +32,7 @@ class Plan:
     per_thousand_calls: str | None
     limits: tuple[LimitWords, ...]
     starts: str
+    starts_later: bool
     charge: str
 
 
@@ -74,6 +75,7 @@ def plan(price: RouteQuote) -> Plan:
         per_thousand_calls=plans.per_thousand_calls(price.amount, price.access_seconds, limits),
         limits=tuple(LimitWords(limit.words(), plans.at_the_limit(limit)) for limit in limits),
         starts=price.get_starts_display(),
+        starts_later=price.starts == RouteQuote.Starts.FIRST_USE,
         charge=price.get_charge_display(),
     )
 

@@ -106,7 +106,5 @@ def counted(count: int, noun: str) -> str:
 def at_the_limit(limit: Limit) -> str:
     """What a client sees when this limit is used up."""
     renews = limit.window_seconds is not None
-    refusal = "429 until it renews" if renews else "402: buy again"
-    if isinstance(limit, Data):
-        return f"the body is cut at the last byte sold; later calls get {refusal}"
-    return f"calls get {refusal}"
+    refusal = "429 until it renews" if renews else "402 until you buy again"
+    return f"the body is cut at the last byte, {refusal}" if isinstance(limit, Data) else refusal

@@ -1,0 +1,180 @@
+"""The limits of a price as fields to fill in: one line a limit, an empty line is no limit."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django import forms
+
+from gateway.domain.limits import INTEGER_MAX, LimitError, parse_limits
+from marketplace.domain import plans
+from marketplace.domain.quotes import Json, JsonObject
+
+NEVER = ""
+RENEWALS = {
+    NEVER: "never",
+    "60": "every minute",
+    "3600": "every hour",
+    "86400": "every day",
+    "604800": "every week",
+    "2592000": "every 30 days",
+}
+SIZES = {"bytes": 1, **plans.SIZES}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Which limit a line of the form stands for, and the name that its fields begin with."""
+
+    prefix: str
+    kind: str
+    direction: str | None = None
+
+    def fits(self, limit: JsonObject) -> bool:
+        return (self.kind, self.direction) == (limit["kind"], limit.get("direction"))
+
+
+LINES = [
+    Line("calls", "calls"),
+    Line("calls_too", "calls"),
+    Line("down", "data", "down"),
+    Line("up", "data", "up"),
+    Line("both", "data", "both"),
+    Line("credits", "credits"),
+]
+FIELD_LINES: list[tuple[str, ...]] = [
+    ("calls_amount", "calls_renews"),
+    ("calls_too_amount", "calls_too_renews"),
+    ("down_amount", "down_unit", "down_renews"),
+    ("up_amount", "up_unit", "up_renews"),
+    ("both_amount", "both_unit", "both_renews"),
+    ("credits_amount", "credits_per_call", "credits_max_per_call", "credits_renews"),
+]
+
+
+def _count(label: str, help_text: str = "") -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label, required=False, min_value=1, max_value=INTEGER_MAX, help_text=help_text
+    )
+
+
+def _size(label: str) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label, required=False, min_value=Decimal(0), max_digits=20, decimal_places=6
+    )
+
+
+def _unit() -> forms.ChoiceField:
+    return forms.ChoiceField(label="unit", choices=[(name, name) for name in SIZES], initial="MB")
+
+
+def _renews() -> forms.ChoiceField:
+    return forms.ChoiceField(label="renews", required=False, choices=list(RENEWALS.items()))
+
+
+class LimitsForm(forms.Form):
+    """Only the lines: the price form mixes them in."""
+
+    calls_amount = _count("calls")
+    calls_renews = _renews()
+    calls_too_amount = _count("calls")
+    calls_too_renews = _renews()
+    down_amount = _size("downloaded")
+    down_unit = _unit()
+    down_renews = _renews()
+    up_amount = _size("uploaded")
+    up_unit = _unit()
+    up_renews = _renews()
+    both_amount = _size("up and down")
+    both_unit = _unit()
+    both_renews = _renews()
+    credits_amount = _count("credits")
+    credits_per_call = forms.IntegerField(
+        label="for each call", required=False, min_value=0, max_value=INTEGER_MAX
+    )
+    credits_max_per_call = _count("at most", "Reserved before a call, when its cost varies.")
+    credits_renews = _renews()
+
+
+def initial(limits: list[JsonObject]) -> tuple[dict[str, object], list[JsonObject]]:
+    """The fields that show `limits`, and those limits that the form has no line for."""
+    fields: dict[str, object] = {}
+    free, unshown = list(LINES), []
+    for limit in limits:
+        line = next((line for line in free if line.fits(limit)), None)
+        if line is None:
+            unshown.append(limit)
+        else:
+            free.remove(line)
+            fields |= _shown(line, limit)
+    return fields, unshown
+
+
+def _shown(line: Line, limit: JsonObject) -> dict[str, object]:
+    fields: dict[str, object] = {"renews": str(limit.get("window_seconds") or NEVER)}
+    if line.kind == "data":
+        size = limit["bytes"]
+        assert isinstance(size, int)
+        fields["amount"], fields["unit"] = plans.split_size(size)
+    elif line.kind == "calls":
+        fields["amount"] = limit["count"]
+    else:
+        fields["amount"] = limit["credits"]
+        fields["per_call"] = limit["per_call"]
+        fields["max_per_call"] = limit["max_per_call"]
+    return {f"{line.prefix}_{name}": value for name, value in fields.items()}
+
+
+def offer_windows(form: forms.BaseForm, limits: list[JsonObject]) -> None:
+    """A window that is none of the usual ones stays a choice where it was chosen."""
+    for name, value in initial(limits)[0].items():
+        if name.endswith("_renews") and value not in RENEWALS:
+            field = form.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            every = plans.show_duration(int(str(value)))
+            field.choices = [*RENEWALS.items(), (str(value), f"every {every}")]
+
+
+def collect(form: forms.BaseForm, cleaned: dict[str, object]) -> list[JsonObject]:
+    """The limits that were filled in; what cannot be sold is an error at its line."""
+    limits: list[JsonObject] = []
+    for line in LINES:
+        if cleaned.get(f"{line.prefix}_amount") is None:
+            continue
+        try:
+            [limit] = parse_limits([_limit(line, cleaned)])
+        except (LimitError, plans.AmountError) as exc:
+            form.add_error(f"{line.prefix}_amount", str(exc).removeprefix("limits[0]."))
+        else:
+            limits.append(_json(limit.terms()))
+    return limits
+
+
+def _limit(line: Line, cleaned: dict[str, object]) -> JsonObject:
+    renews = str(cleaned.get(f"{line.prefix}_renews") or NEVER)
+    limit: JsonObject = {"kind": line.kind, "window_seconds": int(renews) if renews else None}
+    amount = cleaned[f"{line.prefix}_amount"]
+    if line.kind == "data":
+        return limit | {
+            "direction": line.direction,
+            "bytes": _bytes(Decimal(str(amount)), str(cleaned.get(f"{line.prefix}_unit"))),
+        }
+    if line.kind == "calls":
+        return limit | {"count": int(str(amount))}
+    asked = {name: cleaned.get(f"{line.prefix}_{name}") for name in ("per_call", "max_per_call")}
+    given: JsonObject = {name: int(str(n)) for name, n in asked.items() if n is not None}
+    return limit | {"credits": int(str(amount))} | given
+
+
+def _bytes(amount: Decimal, unit: str) -> int:
+    size = amount * SIZES.get(unit, 1)
+    if size != size.to_integral_value():
+        raise plans.AmountError("This is not a whole number of bytes.")
+    return int(size)
+
+
+def _json(terms: dict[str, object]) -> JsonObject:
+    fields: dict[str, Json] = {}
+    for name, value in terms.items():
+        assert value is None or isinstance(value, (int, str))
+        fields[name] = value
+    return fields

@@ -1,0 +1,163 @@
+"""Prices. A published one is not changed here but followed by a new version."""
+
+from typing import ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin import RelatedOnlyFieldListFilter
+from django.db import transaction
+from django.db.models import QuerySet
+from django.forms import Form, ModelForm
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+
+from gateway.domain.limits import parse_limits
+from marketplace import pricing
+from marketplace.admin import limit_fields
+from marketplace.admin.generic import Fieldsets
+from marketplace.admin.price_form import PriceForm
+from marketplace.admin.scoping import OwnRowsAdmin
+from marketplace.domain import plans
+from marketplace.models import RouteQuote
+
+State = RouteQuote.State
+
+
+@admin.register(RouteQuote)
+class PriceAdmin(OwnRowsAdmin[RouteQuote]):
+    owner_path = "route__service__provider"
+    form = PriceForm
+    list_display = ["name", "route", "version", "state", "shown_price", "lasts", "shown_limits"]
+    list_filter = ["state", "asset", ("route", RelatedOnlyFieldListFilter)]
+    list_select_related = ["route__service"]
+    search_fields = ["name", "route__name", "route__service__name"]
+    fieldsets: ClassVar[Fieldsets] = [
+        (None, {"fields": ["route", "name"]}),
+        (
+            "Price",
+            {"fields": [("price", "asset"), ("access_count", "access_unit"), "starts"]},
+        ),
+        (
+            "Limits",
+            {
+                "description": "Each limit that is filled in is enforced for itself; the first "
+                "that is used up ends access. A limit that renews comes back with each window.",
+                "fields": [*limit_fields.FIELD_LINES, "charge"],
+            },
+        ),
+        ("Beyond single calls", {"classes": ["collapse"], "fields": ["adjustable"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RouteQuote]:
+        return super().get_queryset(request).select_related("route__service__provider")
+
+    def has_change_permission(self, request: HttpRequest, obj: RouteQuote | None = None) -> bool:
+        retired = obj is not None and obj.state == State.RETIRED
+        return not retired and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: RouteQuote | None = None) -> bool:
+        sold = obj is not None and obj.state != State.DRAFT
+        return not sold and super().has_delete_permission(request, obj)
+
+    def get_fieldsets(self, request: HttpRequest, obj: RouteQuote | None = None) -> Fieldsets:
+        if obj is not None and obj.state == State.RETIRED:
+            shown = ["route", "name", "version", "shown_price", "lasts", "shown_limits"]
+            return [(None, {"fields": [*shown, "starts", "charge", "published_at", "retired_at"]})]
+        return self.fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: RouteQuote | None = None) -> list[str]:
+        return ["version", "shown_price", "lasts", "shown_limits", "published_at", "retired_at"]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, object] | None = None,
+    ) -> HttpResponse:
+        if request.method == "POST" and "_retire" in request.POST:
+            return self._retire(request, object_id)
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, object],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: RouteQuote | None = None,
+    ) -> HttpResponse:
+        on_sale = obj is not None and obj.state == State.PUBLISHED
+        context["on_sale"] = on_sale
+        context["next_version"] = (
+            pricing.next_version(obj.route, obj.name) if obj is not None and on_sale else 1
+        )
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def save_form(
+        self, request: HttpRequest, form: "ModelForm[RouteQuote]", change: bool
+    ) -> RouteQuote:
+        price: RouteQuote = super().save_form(request, form, change)
+        if change and price.state == State.PUBLISHED:
+            return _next_version_of(price)
+        return price
+
+    def save_model(self, request: HttpRequest, obj: RouteQuote, form: Form, change: bool) -> None:
+        with transaction.atomic():
+            pricing.save_draft(obj)
+            if "_publish" in request.POST:
+                pricing.publish(obj, timezone.now())
+
+    def response_add(
+        self, request: HttpRequest, obj: RouteQuote, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        return self._saved(request, obj)
+
+    def response_change(self, request: HttpRequest, obj: RouteQuote) -> HttpResponse:
+        return self._saved(request, obj)
+
+    def _saved(self, request: HttpRequest, price: RouteQuote) -> HttpResponse:
+        if price.state == State.PUBLISHED:
+            said = f"{price} is on sale. Grants that were bought before stay as they are."
+        else:
+            said = f"{price} is saved as a draft: nobody can buy it yet."
+        self.message_user(request, said, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:marketplace_routequote_change", args=[price.pk]))
+
+    def _retire(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        price = self.get_object(request, object_id)
+        if price is None or not self.has_change_permission(request, price):
+            raise Http404
+        if pricing.retire(price, timezone.now()):
+            self.log_change(request, price, "Retired.")
+            self.message_user(request, f"{price} is no longer sold.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:marketplace_routequote_changelist"))
+
+    @admin.display(description="price", ordering="amount")
+    def shown_price(self, price: RouteQuote) -> str:
+        return f"{plans.show_amount(price.amount)} {price.asset}" if price.amount else "Free"
+
+    @admin.display(description="lasts", ordering="access_seconds")
+    def lasts(self, price: RouteQuote) -> str:
+        return plans.show_duration(price.access_seconds)
+
+    @admin.display(description="limits")
+    def shown_limits(self, price: RouteQuote) -> str:
+        return ", ".join(limit.words() for limit in parse_limits(price.limits)) or "none"
+
+
+def _next_version_of(price: RouteQuote) -> RouteQuote:
+    """What the form made of a published price, as a draft of its own."""
+    return RouteQuote(
+        route=price.route,
+        name=price.name,
+        amount=price.amount,
+        asset=price.asset,
+        access_seconds=price.access_seconds,
+        starts=price.starts,
+        charge=price.charge,
+        adjustable=price.adjustable,
+        meter=price.meter,
+        limits=price.limits,
+    )

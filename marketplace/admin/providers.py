@@ -1,0 +1,63 @@
+"""Providers, categories, and what was signed."""
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from stellar_sdk import StrKey
+
+from marketplace.admin.generic import FieldGroups, ModelAdmin, ModelForm
+from marketplace.admin.scoping import OwnRowsAdmin, seller
+from marketplace.models import Category, Provider, Quote
+
+
+class ProviderForm(ModelForm[Provider]):
+    class Meta:
+        model = Provider
+        fields = ["owner", "name", "slug", "payout_address", "about"]
+
+    def clean_payout_address(self) -> str:
+        address = str(self.cleaned_data["payout_address"]).strip()
+        if not StrKey.is_valid_ed25519_public_key(address):
+            raise ValidationError("A Stellar account: G and 55 more characters.")
+        return address
+
+
+@admin.register(Provider)
+class ProviderAdmin(OwnRowsAdmin[Provider]):
+    owner_path = "pk"
+    sellers_may = frozenset({"view", "change"})
+    form = ProviderForm
+    list_display = ["name", "slug", "payout_address"]
+    search_fields = ["name", "slug"]
+
+    def get_fields(self, request: HttpRequest, obj: Provider | None = None) -> FieldGroups:
+        if seller(request) is not None:
+            return ("name", "payout_address", "about")
+        return ("owner", "name", "slug", "payout_address", "about")
+
+
+@admin.register(Category)
+class CategoryAdmin(ModelAdmin[Category]):
+    list_display = ["name", "slug"]
+    search_fields = ["name"]
+    prepopulated_fields = {"slug": ("name",)}
+
+
+@admin.register(Quote)
+class QuoteAdmin(OwnRowsAdmin[Quote]):
+    """Read-only: this is what buyers hold."""
+
+    owner_path = "route_quote__route__service__provider"
+    sellers_may = frozenset()
+    list_display = ["digest", "route_quote", "payee", "expires_at"]
+    list_select_related = ["route_quote__route__service"]
+    search_fields = ["digest"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Quote | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Quote | None = None) -> bool:
+        return False

@@ -1,0 +1,111 @@
+"""Who sees which rows. A provider sees its own and nothing else; staff see by Django's permissions.
+
+Every door goes through `get_queryset` and the permissions of the model's own admin: list, form,
+history, deletion, autocomplete, and the choices of a foreign key, which are asked for at the admin
+of the model that it points to.
+"""
+
+from functools import reduce
+from typing import ClassVar, Generic, TypeVar
+
+from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import ModelChoiceField
+from django.http import HttpRequest
+
+from marketplace.admin.generic import ModelAdmin, TabularInline
+from marketplace.models import Provider
+
+M = TypeVar("M", bound=Model)
+P = TypeVar("P", bound=Model)
+
+_SELLER = "apicharge_seller"
+
+
+def seller(request: HttpRequest) -> Provider | None:
+    """The provider whose rows are all that this user may see; None for staff.
+
+    Asked for dozens of times while a page is made, looked up once.
+    """
+    if not hasattr(request, _SELLER):
+        found = None
+        if request.user.is_authenticated and not request.user.is_superuser:
+            found = Provider.objects.filter(owner=request.user).first()
+        setattr(request, _SELLER, found)
+    remembered: Provider | None = getattr(request, _SELLER)
+    return remembered
+
+
+class _Choices:
+    """Foreign keys offer what the other model's admin would list for this user."""
+
+    def formfield_for_foreignkey(
+        self, db_field: "ForeignKey[Model]", request: HttpRequest, **kwargs: object
+    ) -> "ModelChoiceField[Model] | None":
+        site = self.admin_site  # type: ignore[attr-defined]
+        model = db_field.remote_field.model
+        if site.is_registered(model):
+            kwargs["queryset"] = site.get_model_admin(model).get_queryset(request)
+        elif seller(request) is not None:
+            kwargs["queryset"] = model._default_manager.none()  # noqa: SLF001
+        field: ModelChoiceField[Model] | None = super().formfield_for_foreignkey(  # type: ignore[misc]
+            db_field, request, **kwargs
+        )
+        return field
+
+
+class OwnRowsAdmin(_Choices, ModelAdmin[M], Generic[M]):
+    """`owner_path` leads from a row to its provider; `sellers_may` says which acts are theirs."""
+
+    owner_path: ClassVar[str]
+    sellers_may: ClassVar[frozenset[str]] = frozenset({"view", "add", "change", "delete"})
+    actions = None  # "Delete selected" would pass by the rules that a row's own page keeps.
+    view_on_site = False
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
+        rows = super().get_queryset(request)
+        owner = seller(request)
+        return rows if owner is None else rows.filter(**{self.owner_path: owner})
+
+    def _allows(self, act: str, request: HttpRequest, row: Model | None, otherwise: bool) -> bool:
+        owner = seller(request)
+        if owner is None:
+            return otherwise
+        owns = row is None or reduce(getattr, self.owner_path.split("__"), row) == owner
+        return owns and act in self.sellers_may
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        otherwise = super().has_module_permission(request)
+        return self._allows("view", request, None, otherwise)
+
+    def has_view_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return self._allows("view", request, obj, super().has_view_permission(request, obj))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._allows("add", request, None, super().has_add_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return self._allows("change", request, obj, super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return self._allows("delete", request, obj, super().has_delete_permission(request, obj))
+
+
+class OwnRowsInline(_Choices, TabularInline[M, P], Generic[M, P]):
+    """Rows of a parent that the parent's own admin has let this user see."""
+
+    extra = 0
+
+    def has_view_permission(self, request: HttpRequest, obj: P | None = None) -> bool:
+        return seller(request) is not None or super().has_view_permission(request, obj)
+
+    def has_add_permission(  # type: ignore[override]  # The stubs miss the parent.
+        self, request: HttpRequest, obj: P | None
+    ) -> bool:
+        return seller(request) is not None or super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: P | None = None) -> bool:
+        return seller(request) is not None or super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: P | None = None) -> bool:
+        return seller(request) is not None or super().has_delete_permission(request, obj)

@@ -1,0 +1,105 @@
+"""A service and its upstreams as forms."""
+
+import re
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from gateway.addresses import AddressRefused, Policy, Unresolvable, check_upstream
+from marketplace import holding
+from marketplace.admin.generic import BaseInlineFormSet, ModelForm
+from marketplace.models import Route, Service, Upstream
+
+HOST = re.compile(
+    r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
+)
+ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+# First segments that the site itself answers.
+RESERVED = {"admin", "apicharge", "gate", "llms.txt", "openapi.json", "problems", "services"}
+RESERVED |= {"static", ".well-known"}
+
+
+class ServiceForm(ModelForm[Service]):
+    class Meta:
+        model = Service
+        fields = [
+            "provider",
+            "category",
+            "name",
+            "slug",
+            "tagline",
+            "description",
+            "state",
+            "host",
+            "root_path",
+            "connect_ms",
+            "first_byte_ms",
+            "idle_ms",
+        ]
+        widgets = {
+            "tagline": forms.TextInput(attrs={"class": "vLargeTextField"}),
+            "description": forms.Textarea(attrs={"rows": 12, "class": "vLargeTextField"}),
+        }
+
+    def clean_host(self) -> str | None:
+        host = str(self.cleaned_data["host"] or "").lower()
+        if host and HOST.fullmatch(host) is None:
+            raise ValidationError("A host name such as weather.example.com, without a port.")
+        return host or None
+
+    def clean_root_path(self) -> str | None:
+        root = str(self.cleaned_data["root_path"] or "")
+        taken = RESERVED | {settings.GATE_PREFIX.strip("/").partition("/")[0]}
+        if root and ROOT_PATH.fullmatch(root) is None:
+            raise ValidationError("A path such as /package.Service, without a final slash.")
+        if root.split("/")[1:2] and root.split("/")[1] in taken:
+            raise ValidationError("The site itself answers there.")
+        return root or None
+
+    def clean(self) -> dict[str, object]:
+        cleaned: dict[str, object] = super().clean() or self.cleaned_data
+        moved = {"slug", "host", "root_path"} & set(self.changed_data)
+        hidden = "state" in self.changed_data and cleaned.get("state") == Service.State.DRAFT
+        if self.instance.pk and (moved or hidden):
+            self._check_not_held(min(moved, default="state"))
+        return cleaned
+
+    def _check_not_held(self, field: str) -> None:
+        routes = list(
+            Route.objects.standing().filter(service=self.instance.pk).select_related("service")
+        )
+        held = holding.hold(routes, timezone.now().timestamp()) if routes else None
+        if held and field == "state":
+            self.add_error("state", f"{held.words()}. Withdraw the service: that ends sales only.")
+        elif held:
+            self.add_error(field, f"This address is in use: {held.words()}.")
+
+
+class UpstreamForm(ModelForm[Upstream]):
+    class Meta:
+        model = Upstream
+        fields = ["url"]
+
+    def clean_url(self) -> str:
+        url = str(self.cleaned_data["url"]).strip()
+        try:
+            check_upstream(url, Policy.of(settings.UPSTREAM_NETWORKS))
+        except (AddressRefused, Unresolvable) as exc:
+            raise ValidationError(str(exc)) from exc
+        return url
+
+
+class UpstreamFormSet(BaseInlineFormSet[Upstream, Service, UpstreamForm]):
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors) or self.instance.state == Service.State.DRAFT:
+            return
+        staying = [
+            form
+            for form in self.forms
+            if form.cleaned_data.get("url") and not form.cleaned_data.get("DELETE")
+        ]
+        if not staying:
+            raise ValidationError("A service that is published needs an upstream to call.")

@@ -1,0 +1,180 @@
+"""Services with their upstreams and routes, the test of an upstream, and the shared secret."""
+
+import secrets
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin import RelatedOnlyFieldListFilter
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.forms import BaseModelFormSet, Form, ModelForm
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.views.decorators.http import require_POST
+
+from gateway.addresses import Policy
+from marketplace import probing, publishing
+from marketplace.admin.generic import FieldOptions, Fieldsets
+from marketplace.admin.route_form import InlineRouteForm, RouteFormSet
+from marketplace.admin.scoping import OwnRowsAdmin, OwnRowsInline, seller
+from marketplace.admin.service_form import ServiceForm, UpstreamForm, UpstreamFormSet
+from marketplace.models import Route, Service, Upstream
+
+SECRET_BYTES = 32
+STAFF_FIELDS: FieldOptions = {"fields": ["host", "root_path"], "classes": ["collapse"]}
+
+
+class UpstreamInline(OwnRowsInline[Upstream, Service]):
+    model = Upstream
+    form = UpstreamForm
+    formset = UpstreamFormSet  # type: ignore[assignment]  # The stubs want exactly ModelForm.
+    fields = ["url", "test"]
+    readonly_fields = ["test"]
+
+    def get_extra(self, request: HttpRequest, obj: Service | None = None, **_: object) -> int:
+        return 0 if obj else 1
+
+    @admin.display(description="")
+    def test(self, upstream: Upstream) -> str:
+        if not upstream.pk:
+            return "Can be tested once it is saved."
+        return format_html(
+            '<button class="button" formaction="../upstreams/{}/test/" formnovalidate>'
+            "Test this upstream</button>",
+            upstream.pk,
+        )
+
+
+class RouteInline(OwnRowsInline[Route, Service]):
+    model = Route
+    form = InlineRouteForm
+    formset = RouteFormSet  # type: ignore[assignment]
+    fields = ["name", "slug", "path", "methods"]
+    can_delete = False
+    show_change_link = True
+
+    def get_extra(self, request: HttpRequest, obj: Service | None = None, **_: object) -> int:
+        return 0 if obj else 1
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Route]:
+        return super().get_queryset(request).filter(removed_at=None).select_related("service")
+
+
+@admin.register(Service)
+class ServiceAdmin(OwnRowsAdmin[Service]):
+    owner_path = "provider"
+    form = ServiceForm
+    list_display = ["name", "slug", "state", "category", "provider", "updated_at"]
+    list_filter = ["state", ("category", RelatedOnlyFieldListFilter)]
+    list_select_related = ["category", "provider"]
+    search_fields = ["name", "slug", "tagline"]
+    inlines = [UpstreamInline, RouteInline]
+    readonly_fields = ["shown_secret"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Service | None = None) -> Fieldsets:
+        own = seller(request) is not None
+        first = ("name", "slug", "category", "tagline", "description", "state")
+        sets: list[tuple[str | None, FieldOptions]] = [
+            (None, {"fields": first if own else ("provider", *first)}),
+        ]
+        if not own:
+            sets.append(("Addresses of its own", STAFF_FIELDS))
+        if obj is not None:
+            signed = "Your API can check that a call came through the gate, and who made it."
+            sets.append(("Signed identity", {"fields": ["shown_secret"], "description": signed}))
+        waits: FieldOptions = {
+            "fields": [("connect_ms", "first_byte_ms", "idle_ms")],
+            "classes": ["collapse"],
+        }
+        return [*sets, ("How long the gate waits for your API (ms)", waits)]
+
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Service | None = None
+    ) -> dict[str, Sequence[str]]:
+        return {} if obj else {"slug": ("name",)}
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("<int:pk>/secret/", wrap(require_POST(self.new_secret)), name="service_secret"),
+            path("<int:pk>/upstreams/<int:upstream>/test/", wrap(require_POST(self.test_upstream))),
+            *super().get_urls(),
+        ]
+
+    def save_model(self, request: HttpRequest, obj: Service, form: Form, change: bool) -> None:
+        owner = seller(request)
+        if owner is not None:
+            obj.provider = owner
+        super().save_model(request, obj, form, change)
+
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: Form,
+        formsets: "Sequence[BaseModelFormSet[Model, ModelForm[Model]]]",
+        change: bool,
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        publishing.publish()
+
+    def delete_model(self, request: HttpRequest, obj: Service) -> None:
+        with transaction.atomic():
+            super().delete_model(request, obj)
+            publishing.publish()
+
+    @admin.display(description="shared secret")
+    def shown_secret(self, service: Service) -> str:
+        masked = f"••••••••{service.secret[-4:]}" if service.secret else "none yet"
+        act = "Make a new secret" if service.secret else "Make a secret"
+        return format_html(
+            '<span class="secret">{}</span> <button class="button" formaction="../secret/" '
+            "formnovalidate>{}</button>",
+            masked,
+            act,
+        )
+
+    def new_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Shown on this one page; afterwards its last four digits only."""
+        service = self._own(request, pk)
+        secret = secrets.token_hex(SECRET_BYTES)
+        with transaction.atomic():
+            Service.objects.filter(pk=service.pk).update(secret=secret)
+            publishing.publish()
+        self.log_change(request, service, "Made a new shared secret.")
+        return self._page(request, service, "admin/marketplace/secret.html", secret=secret)
+
+    def test_upstream(self, request: HttpRequest, pk: int, upstream: int) -> HttpResponse:
+        service = self._own(request, pk)
+        row = Upstream.objects.filter(service=service, pk=upstream).first()
+        if row is None:
+            raise Http404
+        outcome = probing.probe(row.url, Policy.of(settings.UPSTREAM_NETWORKS))
+        answered = outcome if isinstance(outcome, probing.Answered) else None
+        return self._page(
+            request,
+            service,
+            "admin/marketplace/upstream_test.html",
+            upstream=row,
+            answered=answered,
+            failed=None if answered else outcome,
+        )
+
+    def _own(self, request: HttpRequest, pk: int) -> Service:
+        service = self.get_object(request, str(pk))
+        if service is None:
+            raise Http404
+        if not self.has_change_permission(request, service):
+            raise PermissionDenied
+        return service
+
+    def _page(
+        self, request: HttpRequest, service: Service, template: str, **context: object
+    ) -> HttpResponse:
+        shown = {**self.admin_site.each_context(request), "service": service, "opts": self.opts}
+        response = TemplateResponse(request, template, {**shown, **context})
+        response.headers["Cache-Control"] = "no-store"
+        return response

@@ -1,0 +1,85 @@
+"""One call to an upstream, so that its provider sees what the gate would see.
+
+The address is checked and pinned as at the gate: the name is resolved once, every address must be
+allowed, and the connection goes to a checked one. No redirects, no proxies, no cookies.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import httpx
+
+from gateway.addresses import AddressRefused, Policy, Unresolvable, check_upstream, parse
+
+PROBE_SECONDS = 10.0  # All of it: resolving, connecting, the answer's first bytes.
+CONNECT_SECONDS = 5.0
+SHOWN_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    status: int
+    reason: str
+    latency_ms: int
+    address: str
+    content_type: str
+    beginning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    reason: str
+
+
+def probe(url: str, policy: Policy) -> Answered | Failed:
+    """Blocks for `PROBE_SECONDS` at most."""
+    try:
+        addresses = check_upstream(url, policy)
+        return asyncio.run(_ask(url, str(addresses[0])))
+    except (AddressRefused, Unresolvable) as exc:
+        return Failed(str(exc))
+    except TimeoutError:
+        return Failed(f"No answer within {PROBE_SECONDS:.0f} seconds.")
+    except httpx.TransportError as exc:
+        return Failed(f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__)
+    except httpx.InvalidURL as exc:
+        return Failed(f"Not a URL: {exc}")
+
+
+async def _ask(url: str, address: str) -> Answered | Failed:
+    place = parse(url)
+    original = httpx.URL(url)
+    pinned = original.copy_with(host=address)
+    timeout = httpx.Timeout(PROBE_SECONDS, connect=CONNECT_SECONDS)
+    headers = {"Host": original.netloc.decode(), "User-Agent": "ApiCharge upstream test"}
+    async with (
+        asyncio.timeout(PROBE_SECONDS),
+        httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False) as client,
+    ):
+        started = time.monotonic()
+        request = client.build_request(
+            "GET", pinned, headers=headers, extensions={"sni_hostname": place.host}
+        )
+        answer = await client.send(request, stream=True)
+        latency_ms = round((time.monotonic() - started) * 1000)
+        beginning = await _beginning(answer)
+        await answer.aclose()
+    return Answered(
+        status=answer.status_code,
+        reason=answer.reason_phrase,
+        latency_ms=latency_ms,
+        address=address,
+        content_type=answer.headers.get("content-type", ""),
+        beginning=beginning.decode("utf-8", "replace"),
+    )
+
+
+async def _beginning(answer: httpx.Response) -> bytes:
+    """Raw, so that a small answer that inflates to a huge one costs nothing."""
+    beginning = b""
+    async for chunk in answer.aiter_raw():
+        beginning += chunk
+        if len(beginning) >= SHOWN_BYTES:
+            break
+    return beginning[:SHOWN_BYTES]
