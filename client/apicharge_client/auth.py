@@ -103,21 +103,24 @@ class ApiChargeAuth(httpx.Auth):
             self._forget(origin, path, grant)  # The address went over to another route.
             grant = None
             response = yield from self._send(request, None)
-        if response.status_code == 402 and self._may_buy():
+        if response.status_code == 402:
             yield from read(response)
-            grant = yield from self._acquire(origin, path, response, grant)
-            yield from self._send(request, grant)
+            grant = yield from self._answer_to(gw.challenge(response), origin, path, grant)
+            if grant:
+                yield from self._send(request, grant)
 
-    def _may_buy(self) -> bool:
-        return self._buyer.key is not None
-
-    def _acquire(
-        self, origin: str, path: str, response: httpx.Response, spent: Grant | None
-    ) -> Steps[Grant]:
-        asked = gw.challenge(response)
+    def _answer_to(
+        self, asked: gw.Challenge, origin: str, path: str, spent: Grant | None
+    ) -> Steps[Grant | None]:
+        """A grant for what the 402 asks: one that is held or, with a key, a bought one."""
         used_up = spent.id if spent and spent.route == asked.route else ""
-        grant = yield from self._buyer.acquire(origin, asked.route, asked.gateway, used_up)
-        self._buyer.store.change(origin, asked.route, lambda held: held.at_path(path))
+        held = self._buyer.store.held(origin, asked.route).ended(used_up)
+        grant = held.usable(self._buyer.clock())
+        if grant is None and self._buyer.key is None:
+            return None
+        if grant is None:
+            grant = yield from self._buyer.acquire(origin, asked.route, asked.gateway, used_up)
+        self._buyer.store.change(origin, asked.route, lambda now: now.ended(used_up).at_path(path))
         self._grants[origin, path] = grant
         return grant
 

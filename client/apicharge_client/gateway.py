@@ -21,7 +21,6 @@ class Challenge:
 
     route: str
     gateway: str
-    detail: str
 
 
 def origin_of(url: str) -> str:
@@ -78,14 +77,13 @@ def _hint(status: int, response: httpx.Response) -> str:
 
 
 def challenge(response: httpx.Response) -> Challenge:
-    """Read the 402 of a gated route. The response must have been read."""
+    """Which route a 402 is about: from its link to the quotes, which every form of it carries."""
+    link = response.links.get("payment", {}).get("url", "")
+    route = httpx.URL(link).params.get("route", "") if link else ""
+    if route:
+        return Challenge(route, origin_of(link))
     document = Document.parse(response.content, "The 402")
-    purchase = document.object("purchase")
-    return Challenge(
-        route=document.text("route"),
-        gateway=origin_of(purchase.text("url")),
-        detail=document.optional_text("detail") or "",
-    )
+    return Challenge(document.text("route"), origin_of(document.object("purchase").text("url")))
 
 
 def quotes(gateway: str, route: str = "") -> Steps[Document]:

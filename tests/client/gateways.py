@@ -51,6 +51,7 @@ class FakeGateway:
     contract: str = CONTRACT
     clock_ahead_s: float = 0.0
     delay_s: float = 0.0
+    in_html: bool = False
     drop_answer_to: str = ""
     purchases: dict[str, Purchase] = field(default_factory=dict)
     forgotten: dict[str, Purchase] = field(default_factory=dict)
@@ -209,6 +210,9 @@ class FakeGateway:
             "quotes": [{"url": f"{api}/quotes?route={self.route}"}],
             "purchase": {"url": f"{api}/purchases", "how": "POST"},
         }
+        if self.in_html:
+            link = f'<{api}/quotes?route=weather%2Fforecast>; rel="payment"'
+            return 402, {"html": "<!doctype html>"}, {"Link": link, "Content-Type": "text/html"}
         return 402, document, {}
 
 

@@ -72,6 +72,25 @@ def test_without_a_key_the_402_is_the_callers(buyer: Buyer, gateway: FakeGateway
     assert gateway.purchases == {}
 
 
+def test_without_a_key_what_is_held_is_used_at_another_path(
+    buyer: Buyer, another: Callable[..., Buyer], gateway: FakeGateway
+) -> None:
+    with client_of(buyer) as client:
+        client.get(gateway.url)
+    keyless = another()
+    keyless.key = None
+    with client_of(keyless) as client:
+        assert client.get(f"{gateway.url}/tomorrow").status_code == 200
+    assert gateway.signed == 1
+
+
+def test_402_in_another_form_names_its_route_in_a_link(buyer: Buyer, gateway: FakeGateway) -> None:
+    gateway.in_html = True
+    with client_of(buyer) as client:
+        assert client.get(gateway.url, headers={"Accept": "text/html"}).status_code == 200
+    assert gateway.signed == 1
+
+
 def test_lying_gateway_gets_no_signature(buyer: Buyer, gateway: FakeGateway) -> None:
     lie = Proposal(signed_quote(), buyer=STRANGER).document()
     gateway.tamper = lambda honest: {**lie, "id": honest["id"]}
