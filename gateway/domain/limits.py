@@ -168,14 +168,14 @@ class _Fields:
 
     def __init__(self, entry: Mapping[str, object], where: str) -> None:
         self._rest = {name: value for name, value in entry.items() if name != "kind"}
-        self._where = where
+        self.where = where
 
     def integer(self, name: str, default: int | None = None, least: int = 1) -> int:
         value = self._rest.pop(name, default)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise LimitError(f"{self._where}.{name} must be an integer.")
+            raise LimitError(f"{self.where}.{name} must be an integer.")
         if not least <= value <= INTEGER_MAX:
-            raise LimitError(f"{self._where}.{name} must be from {least} to 2^53-1.")
+            raise LimitError(f"{self.where}.{name} must be from {least} to 2^53-1.")
         return value
 
     def window(self) -> int | None:
@@ -187,16 +187,16 @@ class _Fields:
     def direction(self) -> Direction:
         value = self._rest.pop("direction", None)
         if value not in list(Direction):
-            raise LimitError(f"{self._where}.direction must be up, down or both.")
+            raise LimitError(f"{self.where}.direction must be up, down or both.")
         return Direction(str(value))
 
     def absent(self, name: str) -> None:
         if self._rest.pop(name, None) is not None:
-            raise LimitError(f"{self._where}.{name} is not enforced yet, so it cannot be sold.")
+            raise LimitError(f"{self.where}.{name} is not enforced yet, so it cannot be sold.")
 
     def end(self) -> None:
         if self._rest:
-            raise LimitError(f"{self._where}.{min(self._rest)} is not a field of this limit.")
+            raise LimitError(f"{self.where}.{min(self._rest)} is not a field of this limit.")
 
 
 def _calls(fields: _Fields) -> Calls:
@@ -217,9 +217,11 @@ def _credits(fields: _Fields) -> Credits:
     per_call = fields.integer("per_call", default=1, least=0)
     max_per_call = fields.integer("max_per_call", default=max(per_call, 1))
     if max_per_call < per_call:
-        raise LimitError("max_per_call must not be less than per_call.")
+        raise LimitError(f"{fields.where}.max_per_call must not be less than per_call.")
     if max_per_call > total:
-        raise LimitError("max_per_call must not be more than credits: no call could be made.")
+        raise LimitError(
+            f"{fields.where}.max_per_call must not be more than credits: no call could be made."
+        )
     fields.absent("per_unit")
     window = fields.window()
     fields.end()

@@ -1,0 +1,182 @@
+"""Several processes on one database: the promises that no lock in one process can keep."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from gateway.domain.limits import Calls, Data, Direction, Limit
+from gateway.models import GatewayNode, Lease
+from tests.databases import ROOT, environment
+from tests.gateway.selling import sell, used
+from tests.waiting import until
+
+pytestmark = pytest.mark.timeout(240)
+
+
+class Process:
+    def __init__(self, url: str, home: Path) -> None:
+        self.served_file = home / "served"
+        self._running = subprocess.Popen(
+            [sys.executable, "-m", "tests.gateway.ledgers.spender", str(self.served_file)],
+            cwd=ROOT,
+            env=environment(url, home) | {"DJANGO_SETTINGS_MODULE": "apicharge_site.settings"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ready(self) -> None:
+        assert self._running.stdout is not None
+        assert self._running.stdout.readline() == "ready\n"
+
+    def tell(self, do: str, limit: Limit, count: int = 1, *, grant: int = 1, **more: bool) -> None:
+        command = {"do": do, "limits": [limit.terms()], "count": count, "grant": grant, **more}
+        assert self._running.stdin is not None
+        self._running.stdin.write(json.dumps(command) + "\n")
+        self._running.stdin.flush()
+
+    def answer(self) -> dict[str, int]:
+        assert self._running.stdout is not None
+        answer = json.loads(self._running.stdout.readline())
+        assert isinstance(answer, dict)
+        return answer
+
+    def kill(self) -> None:
+        self._running.send_signal(signal.SIGKILL)
+        self._close()
+
+    def stop(self) -> None:
+        if self._running.returncode is None:
+            assert self._running.stdin is not None
+            self._running.stdin.close()
+            self._close()
+
+    def _close(self) -> None:
+        self._running.wait(20)
+        assert self._running.stdin is not None
+        assert self._running.stdout is not None
+        with suppress(BrokenPipeError):
+            self._running.stdin.close()
+        self._running.stdout.close()
+
+
+@contextmanager
+def processes(count: int, url: str, home: Path) -> Iterator[list[Process]]:
+    with ExitStack() as stack:
+        running = []
+        for _ in range(count):
+            running.append(Process(url, home))
+            stack.callback(running[-1].stop)
+        for process in running:
+            process.ready()
+        yield running
+
+
+def served_in(home: Path) -> int:
+    return (home / "served").stat().st_size
+
+
+def ask_all(
+    running: list[Process], do: str, limit: Limit, count: int, grant: int = 1
+) -> list[dict[str, int]]:
+    for process in running:
+        process.tell(do, limit, count, grant=grant)
+    return [process.answer() for process in running]
+
+
+def total(answers: list[dict[str, int]], kind: str) -> int:
+    return sum(answer[kind] for answer in answers)
+
+
+def test_a_thousand_concurrent_calls_get_exactly_the_hundred_that_were_sold(
+    database: str, tmp_path: Path
+) -> None:
+    grant = sell(Calls(100))
+    with processes(4, database, tmp_path) as running:
+        answers = ask_all(running, "at once", Calls(100), 250)
+    assert total(answers, "served") == 100
+    assert total(answers, "refused") == 900
+    assert used(grant) == 100
+    assert not GatewayNode.objects.exists()
+
+
+def test_the_last_call_is_never_served_twice(database: str, tmp_path: Path) -> None:
+    rounds = 60
+    grants = [sell(Calls(1), number=number) for number in range(1, rounds + 1)]
+    with processes(4, database, tmp_path) as running:
+        for number in range(1, rounds + 1):
+            answers = ask_all(running, "at once", Calls(1), 2, grant=number)
+            assert total(answers, "served") == 1
+            assert total(answers, "refused") == 7
+    assert [used(grant) for grant in grants] == [1] * rounds
+
+
+def test_calls_spread_over_processes_that_each_hold_a_lease_are_all_served(
+    database: str, tmp_path: Path
+) -> None:
+    grant = sell(Calls(50))
+    with processes(4, database, tmp_path) as running:
+        outcomes: list[str] = []
+        for turn in range(52):
+            process = running[turn % 4]
+            process.tell("in turn", Calls(50))
+            answer = process.answer()
+            outcomes += [kind for kind, count in answer.items() if count]
+    assert outcomes == ["served"] * 50 + ["refused"] * 2
+    assert used(grant) == 50
+
+
+def test_streams_of_many_processes_pass_not_one_byte_too_many(
+    database: str, tmp_path: Path
+) -> None:
+    limit = Data(Direction.DOWN, 10_000_001)
+    grant = sell(limit)
+    with processes(4, database, tmp_path) as running:
+        answers = ask_all(running, "stream", limit, 8)
+    assert total(answers, "passed") == 10_000_001
+    assert used(grant) == 10_000_001
+
+
+def test_what_a_killed_process_had_leased_goes_back_once(database: str, tmp_path: Path) -> None:
+    grant = sell(Calls(400))
+    with processes(3, database, tmp_path) as running:
+        victim, *others = running
+        victim.tell("at once", Calls(400), 20)
+        assert victim.answer()["served"] == 20
+        victim.tell("in turn", Calls(400), 21)
+        victim.answer()
+        leased = sum(Lease.objects.values_list("amount", flat=True))
+        assert leased > 41
+        victim.kill()
+        until(lambda: used(grant) == 41)
+        answers = ask_all(others, "in turn", Calls(400), 200)
+        assert total(answers, "served") == 359
+        assert total(answers, "refused") == 41
+    assert used(grant) == 400
+    assert not Lease.objects.exists()
+
+
+def test_kills_in_full_traffic_never_grant_too_much_nor_lose_what_was_not_in_flight(
+    database: str, tmp_path: Path
+) -> None:
+    limit = Calls(3000)
+    grant = sell(limit)
+    for _ in range(4):
+        with processes(2, database, tmp_path) as running:
+            for process in running:
+                process.tell("in turn", limit, 1_000_000, slowly=True)
+            before = served_in(tmp_path)
+            until(lambda before=before: served_in(tmp_path) > before + 300)
+            for process in running:
+                process.kill()
+    with processes(1, database, tmp_path) as [last]:
+        last.tell("in turn", limit, 3000)
+        assert last.answer()["unavailable"] == 0
+    assert used(grant) == 3000
+    assert 3000 - 8 <= served_in(tmp_path) <= 3000
