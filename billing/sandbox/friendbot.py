@@ -42,6 +42,14 @@ class Friendbot:
         self.node = node
         self.closed = asyncio.Event()
 
+    async def fund(self, account: str, asset: str | None) -> Funded | Refused:
+        """Until it is in a ledger. It fails when somebody asked for the same account at the same
+        moment; then what is still missing is tried again."""
+        while True:
+            begun = self.begin(account, asset)
+            if isinstance(begun, Refused) or await self._finished(begun) == "SUCCESS":
+                return begun
+
     def begin(self, account: str, asset: str | None) -> Funded | Refused:
         """Queue what `account` needs; the answer is final once its transaction is in a ledger."""
         if not StrKey.is_valid_ed25519_public_key(account):
@@ -55,7 +63,7 @@ class Friendbot:
             return Refused(400, "account already funded to starting balance")
         return Funded(self._queue(wanted))
 
-    async def finished(self, funded: Funded) -> str:
+    async def _finished(self, funded: Funded) -> str:
         """`SUCCESS` or `FAILED` once its ledger has closed."""
         while True:
             body = self.node.storage.applied(funded.hash)

@@ -90,17 +90,14 @@ class Sandbox:
     async def _fund(self, query: dict[str, list[str]]) -> tuple[int, Document]:
         account = query.get("addr", [""])[-1]
         asset = query.get("asset", [None])[-1]
-        begun = self.friendbot.begin(account, asset)
-        if isinstance(begun, Refused):
-            return begun.status, {"status": begun.status, "detail": begun.detail}
         try:
             async with asyncio.timeout(PATIENCE_S):
-                status = await self.friendbot.finished(begun)
+                outcome = await self.friendbot.fund(account, asset)
         except TimeoutError:
-            return 504, {"status": 504, "detail": "no ledger took the transaction in time"}
-        if status != "SUCCESS":
-            return 400, {"status": 400, "detail": "account already funded to starting balance"}
-        return 200, {"hash": begun.hash.hex(), "successful": True}
+            outcome = Refused(504, "no ledger took the transaction in time")
+        if isinstance(outcome, Refused):
+            return outcome.status, {"status": outcome.status, "detail": outcome.detail}
+        return 200, {"hash": outcome.hash.hex(), "successful": True}
 
 
 async def _read(receive: Receive) -> bytes:

@@ -134,7 +134,7 @@ def test_third_asset_can_be_deployed_once(town: Town) -> None:
         account = Account(SERVER.public_key, town.sequence(SERVER))
         builder = TransactionBuilder(account, network.PASSPHRASE, 100)
         builder.append_create_stellar_asset_contract_from_asset_op(asset)
-        return builder.set_timeout(0)
+        return builder.add_time_bounds(0, 0)
 
     te = town.rpc.prepare_transaction(build().build())
     assert code_of(town.apply(signed(te, SERVER))) == "txSUCCESS"

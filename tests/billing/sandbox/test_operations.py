@@ -144,7 +144,7 @@ def test_asset_code_of_strange_characters_is_refused(town: Town) -> None:
         Account(BUYER.public_key, town.sequence(BUYER)), network.PASSPHRASE, 100
     )
     te.append_operation(Strange(PAYEE.public_key, USDC, "1"))
-    response = town.apply(signed(te.set_timeout(0).build(), BUYER))
+    response = town.apply(signed(te.add_time_bounds(0, 0).build(), BUYER))
     assert result_of(response) == "PAYMENT_MALFORMED"
 
 

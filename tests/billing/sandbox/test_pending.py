@@ -13,13 +13,13 @@ ALICE, BOB = person(80), person(81)
 def payment(who: Keypair, sequence: int, *, fee: int = 100, amount: str = "1") -> Envelope:
     builder = TransactionBuilder(Account(who.public_key, sequence), network.PASSPHRASE, fee)
     builder.append_operation(Payment(BOB.public_key, Asset.native(), amount))
-    return signed(builder.set_timeout(0).build(), who)
+    return signed(builder.add_time_bounds(0, 0).build(), who)
 
 
 def bumped(who: Keypair, sequence: int, *, base_fee: int, amount: str = "1") -> Envelope:
     builder = TransactionBuilder(Account(who.public_key, sequence), network.PASSPHRASE, 100)
     builder.append_operation(Payment(BOB.public_key, Asset.native(), amount))
-    inner = builder.set_timeout(0).build()
+    inner = builder.add_time_bounds(0, 0).build()
     inner.sign(who)
     outer = TransactionBuilder.build_fee_bump_transaction(
         BOB.public_key, base_fee, inner, network.PASSPHRASE

@@ -40,7 +40,7 @@ def builder(
     account = Account(STRANGER.public_key, town.sequence(STRANGER) + ahead)
     pay = Payment(SERVER.public_key, XLM, "1")
     made = TransactionBuilder(account, passphrase or network.PASSPHRASE, fee)
-    return made.append_operation(pay).set_timeout(0)
+    return made.append_operation(pay).add_time_bounds(0, 0)
 
 
 def refusal(town: Town, envelope: Envelope) -> str:
@@ -89,7 +89,7 @@ def no_operation(town: Town) -> Envelope:
         Account(STRANGER.public_key, town.sequence(STRANGER)), network.PASSPHRASE, 100
     )
     made.append_operation(Payment(SERVER.public_key, XLM, "1"))
-    te = made.set_timeout(0).build()
+    te = made.add_time_bounds(0, 0).build()
     te.transaction.operations.clear()
     return signed(te, STRANGER)
 
@@ -185,7 +185,9 @@ def call(town: Town) -> TransactionBuilder:
     account = Account(STRANGER.public_key, town.sequence(STRANGER))
     made = TransactionBuilder(account, network.PASSPHRASE, 10**6)
     balance = [scval.to_address(PAYEE.public_key)]
-    return made.append_invoke_contract_function_op(USDC_SAC, "balance", balance).set_timeout(0)
+    return made.append_invoke_contract_function_op(USDC_SAC, "balance", balance).add_time_bounds(
+        0, 0
+    )
 
 
 def test_contract_call_without_resources_is_refused(town: Town) -> None:

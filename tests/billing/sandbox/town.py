@@ -128,7 +128,7 @@ class Town:
         )
         for operation in operations:
             builder.append_operation(operation)
-        return signed(builder.set_timeout(0).build(), who, *also)
+        return signed(builder.add_time_bounds(0, 0).build(), who, *also)
 
     def pay(self, who: Keypair, to: Keypair, units: str = "1", asset: Asset = USDC) -> Envelope:
         return self.classic(who, Payment(to.public_key, asset, units))
@@ -191,7 +191,7 @@ class Town:
         builder.append_invoke_contract_function_op(
             contract, function, list(arguments), list(auth) or None
         )
-        return builder.set_timeout(300).build()
+        return builder.add_time_bounds(0, int(self.now_s) + 300).build()
 
     def simulate(self, te: TransactionEnvelope, **options: bool) -> SimulateTransactionResponse:
         return self.rpc.simulate_transaction(te, **options)
