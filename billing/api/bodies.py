@@ -4,6 +4,7 @@ Binary comes in either base64 alphabet, padding optional; wallets give the stand
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import IO, NoReturn, TypeAlias
 
@@ -17,7 +18,7 @@ from gateway.domain import jws
 
 BODY_BYTES_MAX = 65_536  # A quote has at most a few thousand, an envelope as many.
 KEY_BYTES = 32
-HEX_256 = r"^[0-9a-f]{64}\Z"
+HEX_256 = "[0-9a-f]{64}"
 Json: TypeAlias = dict[str, object]
 
 
@@ -61,7 +62,32 @@ class Body(serializers.Serializer[None]):
         return value
 
 
-class AccountField(serializers.CharField):
+class TextField(serializers.CharField):
+    """Text as it is: no number is turned into it, nothing is trimmed from it."""
+
+    def __init__(
+        self,
+        *,
+        pattern: str = "(?s).*",
+        required: bool = True,
+        max_length: int | None = None,
+        help_text: str | None = None,
+    ) -> None:
+        super().__init__(
+            trim_whitespace=False, required=required, max_length=max_length, help_text=help_text
+        )
+        self._pattern = re.compile(pattern)
+
+    def to_internal_value(self, data: str) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        value = super().to_internal_value(data)
+        if self._pattern.fullmatch(value) is None:
+            raise serializers.ValidationError("This does not have the right form.")
+        return value
+
+
+class AccountField(TextField):
     def to_internal_value(self, data: str) -> str:
         value = super().to_internal_value(data)
         if not conf.rail().is_account(value):
@@ -69,7 +95,7 @@ class AccountField(serializers.CharField):
         return value
 
 
-class Binary32Field(serializers.CharField):
+class Binary32Field(TextField):
     """32 bytes in base64. Read as bytes."""
 
     def to_internal_value(self, data: str) -> bytes:  # type: ignore[override] # bytes from text
@@ -84,7 +110,7 @@ class Binary32Field(serializers.CharField):
 
 class PurchaseBody(Body):
     quote = serializers.DictField(required=False, help_text="A quote of the quotes document.")
-    digest = serializers.RegexField(HEX_256, required=False, help_text="Or its digest alone.")
+    digest = TextField(pattern=HEX_256, required=False, help_text="Or its digest alone.")
     buyer = AccountField(max_length=56)
     access_key = Binary32Field(
         required=False, max_length=48, help_text="32 bytes, base64. Default: the buyer's own key."
@@ -97,10 +123,10 @@ class PurchaseBody(Body):
 
 
 class AuthorizationBody(Body):
-    signer = serializers.CharField(required=False, max_length=56)
-    signature = serializers.CharField(required=False, max_length=128)
-    entry_xdr = serializers.CharField(required=False, max_length=BODY_BYTES_MAX)
-    transaction_xdr = serializers.CharField(required=False, max_length=BODY_BYTES_MAX)
+    signer = TextField(required=False, max_length=56)
+    signature = TextField(required=False, max_length=128)
+    entry_xdr = TextField(required=False, max_length=BODY_BYTES_MAX)
+    transaction_xdr = TextField(required=False, max_length=BODY_BYTES_MAX)
 
     def validate(self, attrs: Json) -> Json:
         if set(attrs) not in ({"signer", "signature"}, {"entry_xdr"}, {"transaction_xdr"}):
@@ -123,8 +149,8 @@ class RecoverBody(Body):
 
 
 class RevokeBody(Body):
-    token = serializers.RegexField(
-        r"^[A-Za-z0-9._:-]{1,64}\Z",
+    token = TextField(
+        pattern="[A-Za-z0-9._:-]{1,64}",
         required=False,
         help_text="The jti of one client JWS. Without it, the whole grant.",
     )

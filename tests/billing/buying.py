@@ -1,4 +1,4 @@
-"""A buyer, and quotes to buy, for billing's tests. The keys are derived, so every run is the same."""
+"""A buyer, and quotes to buy. The keys are derived, so every run is the same."""
 
 import base64
 import hashlib

@@ -96,7 +96,9 @@ class FakeRail:
         if not isinstance(offered, SignatureOffered):
             raise AuthorizationInvalid("The fake takes signatures.")
         key = self.account_key(order.buyer)
-        if not ed25519.verify(key, instruction.signing_hash, offered.signature):
+        if offered.signer != order.buyer or not ed25519.verify(
+            key, instruction.signing_hash, offered.signature
+        ):
             raise AuthorizationInvalid("Not the buyer's.")
         return Authorization(Kind.ENTRY, offered.signature.hex())
 
