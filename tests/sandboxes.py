@@ -64,7 +64,7 @@ def start_sandbox(
     line = _first_line(process)
     if not line.startswith("Sandbox network ready on "):
         process.kill()
-        process.wait(STOP_WITHIN_S)
+        process.communicate(timeout=STOP_WITHIN_S)
         raise SandboxDidNotStart(line or f"exit status {process.returncode}")
     return RunningSandbox(line.rpartition(" ")[2].strip(), home, process)
 

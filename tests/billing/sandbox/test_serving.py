@@ -1,0 +1,112 @@
+"""Starting and stopping the process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings as project
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from billing.management.commands.sandbox import own_signer
+from gateway.domain import ed25519
+from tests.sandboxes import ROOT, SandboxDidNotStart, running_sandbox, start_sandbox
+
+
+def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "billing.sandbox", *arguments]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+def test_refuses_to_start_in_production(tmp_path: Path) -> None:
+    ended = run("--home", str(tmp_path), "--port", "0", APICHARGE_PRODUCTION="1")
+    assert ended.returncode == 1
+    assert "does not start under APICHARGE_PRODUCTION" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--signer", "ab"), ("--signer", "xyz"), ("--close-ms", "1"), ("--close-ms", "x")]
+)
+def test_bad_arguments_are_refused(tmp_path: Path, arguments: tuple[str, str]) -> None:
+    ended = run("--home", str(tmp_path), "--port", "0", *arguments)
+    assert ended.returncode == 2
+    assert arguments[0] in ended.stderr
+
+
+def test_bad_environment_is_refused(tmp_path: Path) -> None:
+    ended = run("--home", str(tmp_path), "--port", "0", APICHARGE_SANDBOX_CLOSE_MS="soon")
+    assert ended.returncode == 2
+
+
+def test_second_sandbox_on_one_home_is_refused(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path), pytest.raises(SandboxDidNotStart):
+        start_sandbox(tmp_path)
+
+
+def test_taken_port_is_refused(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path / "one") as sandbox:
+        ended = run("--home", str(tmp_path / "two"), "--port", str(sandbox.port))
+    assert ended.returncode == 1
+    assert "in use" in ended.stderr
+
+
+def test_sigterm_ends_it_cleanly_and_the_next_one_continues(tmp_path: Path) -> None:
+    sandbox = start_sandbox(tmp_path)
+    sandbox.fund("GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7")
+    sandbox.stop()
+    assert sandbox.process.returncode == 0
+    with running_sandbox(tmp_path) as again, pytest.raises(Exception, match="400"):
+        again.fund("GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7")
+
+
+def test_listens_on_this_machine_alone(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path) as sandbox:
+        assert sandbox.url.startswith("http://127.0.0.1:")
+        listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    port = f"{sandbox.port:04X}"
+    bound = [one[1] for one in listening if one[3] == "0A" and one[1].endswith(f":{port}")]
+    assert bound == [f"0100007F:{port}"]
+
+
+def test_command_refuses_in_production(settings: object) -> None:
+    settings.PRODUCTION = True  # type: ignore[attr-defined]
+    with pytest.raises(CommandError, match="does not start under APICHARGE_PRODUCTION"):
+        call_command("sandbox")
+
+
+def test_command_accepts_quotes_of_this_installation_by_default() -> None:
+    assert project.QUOTE_KEY_SEED is not None
+    seed = bytes.fromhex(project.QUOTE_KEY_SEED.reveal())
+    assert own_signer() == [ed25519.public_key(seed)]
+
+
+def test_command_runs_it(tmp_path: Path) -> None:
+    environment = os.environ | {"APICHARGE_HOME": str(tmp_path)}
+    environment.pop("APICHARGE_PRODUCTION", None)
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "sandbox", "--port", "0"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("Sandbox network ready on http://127.0.0.1:")
+        assert (tmp_path / "sandbox.sqlite3").exists()
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+        assert process.stdout is not None
+        process.stdout.close()
