@@ -26,6 +26,8 @@ class Line:
     """Which limit a line of the form stands for, and the name that its fields begin with."""
 
     prefix: str
+    label: str
+    hint: str
     kind: str
     direction: str | None = None
 
@@ -34,20 +36,21 @@ class Line:
 
 
 LINES = [
-    Line("calls", "calls"),
-    Line("calls_too", "calls"),
-    Line("down", "data", "down"),
-    Line("up", "data", "up"),
-    Line("both", "data", "both"),
-    Line("credits", "credits"),
+    Line("calls", "Calls", "", "calls"),
+    Line("calls_too", "Calls, a second limit", "such as so many every hour", "calls"),
+    Line("down", "Data to the buyer", "bodies of answers", "data", "down"),
+    Line("up", "Data from the buyer", "bodies of requests", "data", "up"),
+    Line("both", "Data, both together", "", "data", "both"),
+    Line("credits", "Credits", "for calls of different cost", "credits"),
 ]
-FIELD_LINES: list[tuple[str, ...]] = [
-    ("calls_amount", "calls_renews"),
-    ("calls_too_amount", "calls_too_renews"),
-    ("down_amount", "down_unit", "down_renews"),
-    ("up_amount", "up_unit", "up_renews"),
-    ("both_amount", "both_unit", "both_renews"),
-    ("credits_amount", "credits_per_call", "credits_max_per_call", "credits_renews"),
+FIELDS = [
+    f"{line.prefix}_{name}"
+    for line in LINES
+    for name in (
+        "amount",
+        "renews",
+        *{"data": ["unit"], "credits": ["per_call", "max_per_call"]}.get(line.kind, []),
+    )
 ]
 
 
@@ -93,6 +96,23 @@ class LimitsForm(forms.Form):
     )
     credits_max_per_call = _count("at most", "Reserved before a call, when its cost varies.")
     credits_renews = _renews()
+
+
+def lines(form: forms.BaseForm) -> list[dict[str, object]]:
+    """For the template: each line with its fields, by what they are."""
+    names = ("amount", "unit", "renews", "per_call", "max_per_call")
+    return [
+        {
+            "label": line.label,
+            "hint": line.hint,
+            **{
+                name: form[f"{line.prefix}_{name}"]
+                for name in names
+                if f"{line.prefix}_{name}" in form.fields
+            },
+        }
+        for line in LINES
+    ]
 
 
 def initial(limits: list[JsonObject]) -> tuple[dict[str, object], list[JsonObject]]:

@@ -1,6 +1,6 @@
 """Prices. A published one is not changed here but followed by a new version."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter
@@ -31,21 +31,9 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
     list_filter = ["state", "asset", ("route", RelatedOnlyFieldListFilter)]
     list_select_related = ["route__service"]
     search_fields = ["name", "route__name", "route__service__name"]
-    fieldsets: ClassVar[Fieldsets] = [
-        (None, {"fields": ["route", "name"]}),
-        (
-            "Price",
-            {"fields": [("price", "asset"), ("access_count", "access_unit"), "starts"]},
-        ),
-        (
-            "Limits",
-            {
-                "description": "Each limit that is filled in is enforced for itself; the first "
-                "that is used up ends access. A limit that renews comes back with each window.",
-                "fields": [*limit_fields.FIELD_LINES, "charge"],
-            },
-        ),
-        ("Beyond single calls", {"classes": ["collapse"], "fields": ["adjustable"]}),
+    fieldsets: ClassVar[Fieldsets] = [  # Laid out by the template.
+        (None, {"fields": ["route", "name", "price", "asset", "access_count", "access_unit"]}),
+        ("Limits", {"fields": [*limit_fields.FIELDS, "starts", "charge", "adjustable"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RouteQuote]:
@@ -82,7 +70,7 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
     def render_change_form(
         self,
         request: HttpRequest,
-        context: dict[str, object],
+        context: dict[str, Any],
         add: bool = False,
         change: bool = False,
         form_url: str = "",
@@ -90,6 +78,7 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
     ) -> HttpResponse:
         on_sale = obj is not None and obj.state == State.PUBLISHED
         context["on_sale"] = on_sale
+        context["limit_lines"] = limit_fields.lines(context["adminform"].form)
         context["next_version"] = (
             pricing.next_version(obj.route, obj.name) if obj is not None and on_sale else 1
         )

@@ -15,17 +15,11 @@ from marketplace.models import Route, Service
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-class MethodsInput(forms.CheckboxSelectMultiple):
-    """A row of boxes; none ticked means any method."""
-
-    template_name = "admin/marketplace/methods.html"
-
-
 class RouteForm(ModelForm[Route]):
     methods = forms.MultipleChoiceField(
         choices=[(method, method) for method in METHODS],
         required=False,
-        widget=MethodsInput,
+        widget=forms.CheckboxSelectMultiple,
         help_text="None ticked: any method.",
     )
 
