@@ -180,18 +180,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def used_here(url: str, home: Path) -> Iterator[None]:
     """This process's ORM, in all its threads, on that database."""
     before = connections.settings["default"]
-    connections.settings["default"] = connections.configure_settings(
-        {"default": state.database(home, url)}
-    )["default"]
+    config = state.database(home, url)
+    config["OPTIONS"].pop("pool", None)  # A pool would outlive the test, and its database.
+    given = connections.configure_settings({"default": config})["default"]
     kept = connections["default"]
+    connections.settings["default"] = given
     del connections["default"]
     try:
         yield
     finally:
         connections["default"].close()
-        close_pool = getattr(connections["default"], "close_pool", None)
-        if close_pool is not None:
-            close_pool()
         connections.settings["default"] = before
         connections["default"] = kept
 

@@ -35,6 +35,7 @@ def own_connection() -> BaseDatabaseWrapper:
         options["timeout"] = LOCK_WAIT_S
     backend = load_backend(given["ENGINE"])
     connection: BaseDatabaseWrapper = backend.DatabaseWrapper({**given, "OPTIONS": options}, ALIAS)
+    connections[ALIAS].close()
     connections[ALIAS] = connection
     return connection
 
