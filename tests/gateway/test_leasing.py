@@ -3,8 +3,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
 from gateway.domain.allowance import Refused, Why
 from gateway.domain.limits import Calls, Credits, Data, Direction
 from gateway.leasing import Leasing
@@ -29,7 +27,7 @@ async def node(home: Path) -> AsyncIterator[Leasing]:
 
 async def eventually(condition: Callable[[], bool], within_s: float = 5.0) -> None:
     async with asyncio.timeout(within_s):
-        while not await in_thread(condition):
+        while not await in_thread(condition):  # noqa: ASYNC110 - rows have no event
             await asyncio.sleep(0.02)
 
 
