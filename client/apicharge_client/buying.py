@@ -113,15 +113,10 @@ class Buyer:
         return Instruction.parse(gw.read(response, "The purchase instruction"))
 
     def _authorize(self, held: Held, pending: Pending) -> Steps[Grant]:
-        """Hand in the signature, as often as it takes: the same one is the same purchase."""
+        """Hand in the signature until its outcome is told: the same one is the same purchase."""
         deadline = self.clock() + GIVE_UP_AFTER_S
-        url = gw.api(pending.gateway, f"purchases/{pending.id}/authorization")
-        body = {"signer": pending.buyer, "signature": pending.signature}
-        wait = {"Prefer": f"wait={gw.WAIT_SECONDS}"}
-        response = yield from gw.post(url, body, wait)
-        if 400 <= response.status_code < 500 and response.status_code != 429:
-            self._refused(held, response)
         while True:
+            response = yield from self._hand_in(held, pending)
             if response.is_success:
                 status = Document.parse(response.content, "The purchase")
                 if grant := self._outcome(held, pending, status):
@@ -132,14 +127,20 @@ class Buyer:
                     "Run the same again later: it is taken up where it was, and not paid twice.",
                 )
             yield from pause(POLL_S)
-            response = yield from gw.get(gw.api(pending.gateway, f"purchases/{pending.id}"))
 
-    def _refused(self, held: Held, response: httpx.Response) -> None:
-        """A signature that was not taken is no payment, except where the gateway forgot the row."""
+    def _hand_in(self, held: Held, pending: Pending) -> Steps[httpx.Response]:
+        """A success, or what may heal. A purchase that takes no signature any more tells why."""
+        url = gw.api(pending.gateway, f"purchases/{pending.id}")
+        body = {"signer": pending.buyer, "signature": pending.signature}
+        wait = {"Prefer": f"wait={gw.WAIT_SECONDS}"}
+        response = yield from gw.post(f"{url}/authorization", body, wait)
+        if response.status_code == 409:
+            return (yield from gw.get(url))
         if response.status_code == 422:
-            self.store.change(held.origin, held.route, Held.settled)
-        if response.status_code not in {404, 409}:
+            self.store.change(held.origin, held.route, Held.settled)  # Nothing was stored there.
+        if 400 <= response.status_code < 500 and response.status_code != 429:
             raise gw.problem(response)
+        return response
 
     def _outcome(self, held: Held, pending: Pending, status: Document) -> Grant | None:
         state = status.text("status")
@@ -215,12 +216,16 @@ def _compare(claims: Document, quote: Quote, pending: Pending, access: Key) -> N
         "quote": quote.digest.hex(),
         "cnf": {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": encode(access.public)}},
     }
-    for name, value in expected.items():
-        if claims.members.get(name) != value:
-            raise NotTrusted(
-                f"The grant's {name} is not what was bought.",
-                "The purchase is kept; ask the gateway's operator to put it right.",
-            )
+    wrong = [name for name, value in expected.items() if claims.members.get(name) != value]
+    if claims.integer("exp") - claims.integer("nbf") < quote.access_seconds:
+        wrong.append("exp")
+    if quote.starts == "first_use" and claims.integer("access_seconds") != quote.access_seconds:
+        wrong.append("access_seconds")
+    if wrong:
+        raise NotTrusted(
+            f"The grant's {wrong[0]} is not what was bought.",
+            "The purchase is kept; ask the gateway's operator to put it right.",
+        )
 
 
 def _why(status: Document) -> str:

@@ -52,6 +52,7 @@ class FakeGateway:
     clock_ahead_s: float = 0.0
     delay_s: float = 0.0
     in_html: bool = False
+    failures: int = 0
     drop_answer_to: str = ""
     purchases: dict[str, Purchase] = field(default_factory=dict)
     forgotten: dict[str, Purchase] = field(default_factory=dict)
@@ -134,6 +135,13 @@ class FakeGateway:
         key = VerifyKey(StrKey.decode_ed25519_public_key(str(body["signer"])))
         key.verify(bytes.fromhex(purchase.to_sign), signature)
         assert purchase.signature in {"", body["signature"]}, "signed twice"
+        if self.failures:
+            self.failures -= 1
+            return problem(503, "network-unavailable")
+        if self.after_authorization == "invalid":
+            return problem(422, "authorization-invalid")
+        if purchase.status in {"expired", "rejected", "failed"}:
+            return problem(409, "purchase-ended")
         purchase.signature = str(body["signature"])
         if purchase.status == "instructed":
             self.move(purchase_id, self.after_authorization)

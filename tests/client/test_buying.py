@@ -242,6 +242,23 @@ def test_nothing_is_bought_while_a_signed_purchase_may_still_be_paid(
     assert buy(later, gateway, client)
 
 
+def test_gateway_that_is_down_for_a_moment_is_asked_again(
+    buyer: Buyer, gateway: FakeGateway, client: httpx.Client
+) -> None:
+    gateway.failures = 2
+    assert buy(buyer, gateway, client)
+    assert gateway.failures == 0
+
+
+def test_signature_that_is_not_taken_leaves_nothing_under_way(
+    buyer: Buyer, gateway: FakeGateway, client: httpx.Client
+) -> None:
+    gateway.after_authorization = "invalid"
+    with pytest.raises(ServerProblem, match="authorization-invalid"):
+        buy(buyer, gateway, client)
+    assert buyer.store.held(gateway.origin, ROUTE).pending is None
+
+
 @pytest.mark.parametrize("end", ["expired", "rejected", "failed"])
 def test_ended_purchase_says_why_and_leaves_nothing_under_way(
     buyer: Buyer, gateway: FakeGateway, client: httpx.Client, end: str
@@ -262,6 +279,7 @@ def test_ended_purchase_says_why_and_leaves_nothing_under_way(
         {"jti": "00" * 32},
         {"cnf": None},
         {"starts": "first_use"},
+        {"exp": 1_000},
     ],
 )
 def test_grant_that_is_not_what_was_bought_is_refused(

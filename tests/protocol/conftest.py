@@ -86,7 +86,7 @@ def services(upstream: str, dead: str) -> list[Json]:
     ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     asked: list[str] = []
     released = threading.Event()
