@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from marketplace import pricing
+from marketplace import pricing, publishing
 from marketplace.models import Provider, Route, RouteQuote, Service, Upstream
 
 
@@ -39,3 +39,4 @@ def sell(service: Mapping[str, Any]) -> None:
         for quote in quotes:
             draft = pricing.save_draft(RouteQuote(route=route_row, **quote))
             pricing.publish(draft, timezone.now())
+    publishing.publish()

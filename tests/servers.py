@@ -12,8 +12,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import httpx
 
 from apicharge_site.state import secret_file
 from gateway.domain import ed25519
+from tests.sandboxes import RunningSandbox, start_sandbox
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +46,7 @@ class Process:
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
+    pass_fds: tuple[int, ...] = ()
     _running: subprocess.Popen[bytes] | None = None
 
     def start(self, *, prefix: Sequence[str] = ("apicharge_site.tethered",)) -> None:
@@ -56,6 +58,7 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                pass_fds=self.pass_fds,
                 start_new_session=True,
             )
 
@@ -96,12 +99,18 @@ def answers(url: str) -> bool:
         return False
 
 
-def rpc_answers(url: str) -> bool:
-    call = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
-    try:
-        return httpx.post(url, json=call, timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
+@contextmanager
+def running_files(home: Path) -> Iterator[str]:
+    """The demo's file and stream server: its address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(2048)
+        number = listener.fileno()
+        command = ["apicharge_site.demo.files_server", "--fd", str(number)]
+        process = Process(command, {}, home / "files.log", (number,))
+        process.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        process.kill()
 
 
 @dataclass
@@ -110,22 +119,25 @@ class RunningServer:
 
     home: Path
     origins: list[str]
-    rpc_url: str
+    sandbox: RunningSandbox
     environment: dict[str, str]
     processes: list[Process] = field(default_factory=list)
-    sandbox: Process | None = None
 
     @property
     def origin(self) -> str:
         """The issuer: the first process. The others serve its tokens too."""
         return self.origins[0]
 
+    @property
+    def rpc_url(self) -> str:
+        return self.sandbox.url
+
     def __enter__(self) -> "RunningServer":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in [*self.processes, *([self.sandbox] if self.sandbox else [])]:
-            process.kill()
+        self.kill()
+        self.sandbox.kill()
 
     def manage(self, *arguments: str) -> str:
         """What `manage.py ARGUMENT…` prints, run beside the servers."""
@@ -148,6 +160,9 @@ class RunningServer:
     def sell(self, service: Mapping[str, object]) -> None:
         """Put a service on sale; tests/selling.py says what `service` looks like."""
         self.python(f"from tests.selling import sell; sell({dict(service)!r})")
+        for origin in self.origins:
+            address = f"{origin}/gate/{service['slug']}/"
+            until(lambda address=address: httpx.head(address).status_code != 404)
 
     def start(self, *, prefix: Sequence[str] = ("apicharge_site.tethered",)) -> None:
         for process in self.processes:
@@ -180,15 +195,6 @@ def _fail_if_ended(process: Process) -> bool:
     return False
 
 
-def sandbox_beside(home: Path, port: int, close_ms: int) -> Process:
-    """The network, knowing the quote key that the servers of `home` sign with."""
-    seed = secret_file(home / "keys" / "quote")
-    signer = ed25519.public_key(bytes.fromhex(seed)).hex()
-    options = {"--home": home, "--port": port, "--close-ms": close_ms, "--signer": signer}
-    words = [str(word) for option in options.items() for word in option]
-    return Process(["billing.sandbox", *words], {}, home / "sandbox.log")
-
-
 def start_server(
     home: Path,
     *,
@@ -200,30 +206,34 @@ def start_server(
     environment: Mapping[str, str] | None = None,
 ) -> RunningServer:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    *ports, sandbox_port = free_ports(processes + 1)
+    ports = free_ports(processes)
     origins = [f"http://127.0.0.1:{port}" for port in ports]
+    quote_seed = secret_file(home / "keys" / "quote")
+    signer = ed25519.public_key(bytes.fromhex(quote_seed))
+    sandbox = start_sandbox(home, close_ms=close_ms, signers=[signer])
     variables = {
         "APICHARGE_HOME": str(home),
         "APICHARGE_ORIGIN": origins[0],
         "PORT": str(ports[0]),
-        "SANDBOX_PORT": str(sandbox_port),
+        "SANDBOX_PORT": str(sandbox.port),
         "UPSTREAM_NETWORKS": "127.0.0.1/32",
         **({"DATABASE_URL": database_url} if database_url else {}),
         **({"REDIS_URL": redis_url} if redis_url else {}),
         **(environment or {}),
     }
-    server = RunningServer(home, origins, f"http://127.0.0.1:{sandbox_port}", variables)
+    server = RunningServer(home, origins, sandbox, variables)
     server.processes = [
         Process(
-            ["manage", "serve", "--port", str(port)],
+            ["manage", "serve", "--port", str(port), "--drain", "5"],
             {**variables, "APICHARGE_ROLE": role},
             home / f"serve-{port}.log",
         )
         for port in ports
     ]
-    server.sandbox = sandbox_beside(home, sandbox_port, close_ms)
-    server.sandbox.start()
-    until(lambda: rpc_answers(server.rpc_url), seconds=START_SECONDS)
-    server.manage("setup")
-    server.start()
+    try:
+        server.manage("setup")
+        server.start()
+    except BaseException:
+        server.__exit__()
+        raise
     return server

@@ -1,0 +1,123 @@
+"""Never one unit over: four server processes, one database, real sockets."""
+
+import asyncio
+from collections import Counter
+from itertools import islice
+
+import pytest
+
+from gateway.domain.tokens import Grant
+from gateway.models import Lease
+from tests import databases
+from tests.gateway.e2e.upstreams import Reader, Request, Upstream, Writer
+from tests.soak.calling import Call, at_once, make
+from tests.soak.conftest import EVERYTHING, PAYEE, Cluster
+from tests.waiting import until
+
+FILE = "/gate/files/files/10.bin"
+STREAMS = 32
+CALLERS = 8
+
+
+async def calls(cluster: Cluster, path: str, token: str, count: int) -> Counter[int]:
+    answers = await at_once([Call(url, token) for url in islice(cluster.urls(path), count)])
+    return Counter(answer.status for answer in answers)
+
+
+async def used(cluster: Cluster, grant: Grant) -> int:
+    """What the ledger says, once no process holds anything of it any more."""
+
+    def settled() -> bool:
+        return not Lease.objects.filter(limiter__grant=grant.id).exists()
+
+    await databases.in_thread(until, settled)
+    return await databases.in_thread(cluster.used, grant)
+
+
+async def test_thousand_requests_at_once_share_a_hundred_calls(cluster: Cluster) -> None:
+    grant, token = await asyncio.to_thread(
+        cluster.grant, "files/all", {"kind": "calls", "count": 100}
+    )
+    assert await calls(cluster, FILE, token, 1000) == {200: 100, 402: 900}
+    assert await used(cluster, grant) == 100
+
+
+async def last_calls(cluster: Cluster, rounds: int) -> None:
+    for _ in range(rounds):
+        _, token = await asyncio.to_thread(
+            cluster.grant, "files/all", {"kind": "calls", "count": 1}
+        )
+        statuses = await calls(cluster, FILE, token, CALLERS)
+        assert statuses == {200: 1, 402: CALLERS - 1}
+
+
+async def test_last_call_is_served_once(cluster: Cluster) -> None:
+    await last_calls(cluster, rounds=5)
+
+
+@pytest.mark.soak
+async def test_last_call_is_served_once_in_200_rounds(cluster: Cluster) -> None:
+    await last_calls(cluster, rounds=200)
+
+
+async def test_calls_spread_over_processes_with_leases_are_all_served(cluster: Cluster) -> None:
+    _, token = await databases.in_thread(cluster.grant, "files/all", {"kind": "calls", "count": 50})
+    served = [await make(Call(url, token)) for url in islice(cluster.urls(FILE), 50)]
+    assert Counter(answer.status for answer in served) == {200: 50}
+    assert (await make(Call(next(cluster.urls(FILE)), token))).status == 402
+
+
+async def test_streams_at_once_get_every_byte_sold_and_none_over(cluster: Cluster) -> None:
+    limit = 2_000_003
+    grant, token = await asyncio.to_thread(
+        cluster.grant, "files/all", {"kind": "data", "direction": "down", "bytes": limit}
+    )
+    path = "/gate/files/files/100000.bin"
+    answers = await at_once([Call(url, token) for url in islice(cluster.urls(path), STREAMS)])
+    assert sum(answer.body_bytes for answer in answers if answer.status == 200) == limit
+    assert await used(cluster, grant) == limit
+
+
+class Counted(Upstream):
+    """Counts every body byte that it is sent, of broken bodies too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.received = 0
+        self.answering = self._count
+
+    async def _count(self, request: Request, reader: Reader, writer: Writer) -> None:
+        left = int(request.values("content-length")[0])
+        while left and (piece := await reader.read(min(left, 65_536))):
+            self.received += len(piece)
+            left -= len(piece)
+        if not left:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+async def test_uploads_at_once_deliver_no_byte_over(cluster: Cluster) -> None:
+    limit, upstream = 2_000_003, Counted()
+    await upstream.start()
+    address = f"http://127.0.0.1:{upstream.port}"
+    sink = {"slug": "sink", "upstream": address, "payee": PAYEE, "routes": [EVERYTHING]}
+    await asyncio.to_thread(cluster.server.sell, sink)
+    grant, token = await asyncio.to_thread(
+        cluster.grant, "sink/all", {"kind": "data", "direction": "up", "bytes": limit}
+    )
+    body = b"x" * 100_000
+    urls = islice(cluster.urls("/gate/sink/"), STREAMS)
+    await at_once([Call(url, token, "POST", body) for url in urls])
+    assert upstream.received == limit
+    assert await used(cluster, grant) == limit
+    await upstream.stop()
+
+
+async def test_stopped_processes_end_well_and_leave_no_lease(cluster: Cluster) -> None:
+    grant, token = await databases.in_thread(
+        cluster.grant, "files/all", {"kind": "calls", "count": 500}
+    )
+    assert await calls(cluster, FILE, token, 40) == {200: 40}
+    assert await asyncio.to_thread(cluster.server.stop) == [0, 0, 0, 0]
+    assert not await databases.in_thread(Lease.objects.exists)
+    assert await databases.in_thread(cluster.used, grant) == 40
+    await asyncio.to_thread(cluster.server.start)
