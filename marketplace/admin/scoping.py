@@ -78,14 +78,17 @@ class OwnRowsAdmin(_Choices, ModelAdmin[M], Generic[M]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         rows = super().get_queryset(request)
         owner = seller(request)
-        return rows if owner is None else rows.filter(**{self.owner_path: owner})
+        return rows if owner is None else rows.filter(**{self.owner_path: owner.pk})
 
     def _allows(self, act: str, request: HttpRequest, row: Model | None, otherwise: bool) -> bool:
         owner = seller(request)
         if owner is None:
             return otherwise
-        owns = row is None or reduce(getattr, self.owner_path.split("__"), row) == owner
-        return owns and act in self.sellers_may
+        if row is not None:
+            found = reduce(getattr, self.owner_path.split("__"), row)
+            if getattr(found, "pk", found) != owner.pk:
+                return False
+        return act in self.sellers_may
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         otherwise = super().has_module_permission(request)

@@ -138,6 +138,6 @@ def test_what_happens_at_a_limit_is_said() -> None:
             {"kind": "calls", "count": 1, "window_seconds": 60},
         ]
     )
-    assert plans.at_the_limit(calls) == "calls get 402: buy again"
-    assert plans.at_the_limit(renewing) == "calls get 429 until it renews"
-    assert "cut at the last byte" in plans.at_the_limit(data)
+    assert plans.at_the_limit(calls) == "402 until you buy again"
+    assert plans.at_the_limit(renewing) == "429 until it renews"
+    assert plans.at_the_limit(data) == "the body is cut at the last byte, 402 until you buy again"
