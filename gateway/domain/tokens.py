@@ -19,7 +19,9 @@ from enum import StrEnum
 
 from gateway.domain import ed25519, jws
 from gateway.domain.claims import Claims
-from gateway.domain.limits import Limit, parse_limits
+from gateway.domain.grants import HEX_256, Charge, Grant, Starts, TokenError, jwk, kid_of
+
+__all__ = ["Charge", "Grant", "Starts", "TokenError", "jwk", "kid_of"]  # What a token is made of.
 
 GRANT_TYP = "apicharge-grant+jwt"
 ACCESS_TYP = "apicharge-access+jwt"
@@ -30,28 +32,12 @@ GRANT_NBF_SKEW_S = 5
 MANAGE_LIFE_MAX_S = 60
 """A token that may revoke others is made for the moment."""
 
-_HEX_256 = re.compile(r"[0-9a-f]{64}")
-_ROUTE = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}/[a-z0-9][a-z0-9._-]{0,99}")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,19}")
 _PATH = re.compile(r"/[!$&-;=@-Z_a-z~%]{0,1000}")
 _ACT = re.compile(MANAGE)
 _METHODS_MAX = 16
 _HEADER_CHARS_MAX = 1024
-
-
-class TokenError(ValueError):
-    """Claims that are not a grant's."""
-
-
-class Starts(StrEnum):
-    PURCHASE = "purchase"
-    FIRST_USE = "first_use"
-
-
-class Charge(StrEnum):
-    SUCCESS = "success"
-    ALWAYS = "always"
 
 
 class Reason(StrEnum):
@@ -77,86 +63,6 @@ class Reason(StrEnum):
 class Refused:
     reason: Reason
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What was sold. Times are Unix seconds; `id` is the purchase id."""
-
-    issuer: str
-    audience: str
-    buyer: str
-    id: str
-    issued_at: int
-    not_before: int
-    expires_at: int
-    route: str
-    limits: tuple[Limit, ...]
-    starts: Starts
-    access_seconds: int | None
-    charge: Charge
-    adjustable: bool
-    meter: dict[str, object] | None
-    quote: str
-    pay: dict[str, object] | None
-    access_key: bytes | None
-
-    def claims(self) -> dict[str, object]:
-        claims: dict[str, object] = {
-            "iss": self.issuer,
-            "aud": self.audience,
-            "sub": self.buyer,
-            "jti": self.id,
-            "iat": self.issued_at,
-            "nbf": self.not_before,
-            "exp": self.expires_at,
-            "route": self.route,
-            "limits": [limit.terms() for limit in self.limits],
-            "starts": self.starts.value,
-            "charge": self.charge.value,
-            "adjustable": self.adjustable,
-            "meter": self.meter,
-            "quote": self.quote,
-            "pay": self.pay,
-        }
-        if self.starts is Starts.FIRST_USE:
-            claims["access_seconds"] = self.access_seconds
-        if self.access_key is not None:
-            claims["cnf"] = {"jwk": jwk(self.access_key)}
-        return claims
-
-    @staticmethod
-    def from_claims(document: Mapping[str, object]) -> "Grant":
-        claims = Claims(document)
-        try:
-            starts = Starts(claims.text("starts"))
-            grant = Grant(
-                issuer=claims.text("iss"),
-                audience=claims.text("aud"),
-                buyer=claims.text("sub"),
-                id=claims.text("jti", _HEX_256),
-                issued_at=claims.integer("iat"),
-                not_before=claims.integer("nbf"),
-                expires_at=claims.integer("exp"),
-                route=claims.text("route", _ROUTE),
-                limits=parse_limits(claims.objects("limits")),
-                starts=starts,
-                access_seconds=claims.integer("access_seconds", least=1)
-                if starts is Starts.FIRST_USE
-                else None,
-                charge=Charge(claims.text("charge")),
-                adjustable=claims.boolean("adjustable"),
-                meter=claims.nullable_object("meter"),
-                quote=claims.text("quote", _HEX_256),
-                pay=claims.nullable_object("pay"),
-                access_key=_confirmed_key(claims.take("cnf")) if "cnf" in document else None,
-            )
-            claims.nothing_left()
-        except ValueError as exc:
-            raise TokenError(str(exc)) from exc
-        if grant.expires_at <= grant.not_before:
-            raise TokenError("exp is not after nbf")
-        return grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +133,7 @@ def _read_client(token: AccessToken, client: str) -> AccessToken | Refused:
         path=claims.optional_text("path", _PATH),
         act=claims.optional_text("act", _ACT),
     )
-    if claims.text("grant", _HEX_256) != token.digest.hex():
+    if claims.text("grant", HEX_256) != token.digest.hex():
         raise TokenError("the client token was made for another grant")
     claims.nothing_left()
     return scoped
@@ -324,33 +230,11 @@ def to_be_signed(signing_input: bytes, *, sep53: bool = False) -> bytes:
     return signing_input
 
 
-def jwk(public_key: bytes) -> dict[str, str]:
-    return {"kty": "OKP", "crv": "Ed25519", "x": jws.encode(public_key)}
-
-
-def kid_of(public_key: bytes) -> str:
-    """RFC 7638 thumbprint: the members of an OKP key (RFC 8037) in alphabetical order."""
-    canonical = f'{{"crv":"Ed25519","kty":"OKP","x":"{jws.encode(public_key)}"}}'
-    return jws.encode(hashlib.sha256(canonical.encode("ascii")).digest())
-
-
 def _grant_kid(header: dict[str, object]) -> str:
     kid = header.get("kid")
     if not isinstance(kid, str) or header != {"alg": "EdDSA", "typ": GRANT_TYP, "kid": kid}:
         raise TokenError(f"the grant's header is not exactly {{alg: EdDSA, typ: {GRANT_TYP}, kid}}")
     return kid
-
-
-def _confirmed_key(cnf: object) -> bytes:
-    if not isinstance(cnf, dict) or not isinstance(cnf.get("jwk"), dict):
-        raise TokenError("cnf is not {jwk: {...}}")
-    x = cnf["jwk"].get("x")
-    if not isinstance(x, str) or cnf != {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": x}}:
-        raise TokenError("cnf is not exactly one Ed25519 key")
-    key = jws.decode(x)
-    if len(key) != ed25519.KEY_BYTES:
-        raise TokenError("cnf is not a key of 32 bytes")
-    return key
 
 
 def _audience(token: AccessToken, issuer: str) -> Refused | None:
