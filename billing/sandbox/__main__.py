@@ -9,6 +9,8 @@ from pathlib import Path
 from billing.sandbox import serving
 from billing.sandbox.storage import InUseError
 
+NOT_PRODUCTION = {"", "0", "false", "n", "no", "off"}
+
 
 def main(arguments: Sequence[str]) -> str | None:
     """What went wrong, if anything."""
@@ -17,7 +19,7 @@ def main(arguments: Sequence[str]) -> str | None:
     parser.add_argument("--port", type=int, required=True)
     serving.add_arguments(parser)
     given = parser.parse_args(arguments)
-    if os.environ.get("APICHARGE_PRODUCTION", "").lower() in {"1", "true", "yes", "on"}:
+    if os.environ.get("APICHARGE_PRODUCTION", "").lower() not in NOT_PRODUCTION:
         return serving.REFUSAL
     try:
         serving.run(home=given.home, port=given.port, close_ms=given.close_ms, signers=given.signer)

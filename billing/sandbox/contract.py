@@ -55,7 +55,7 @@ class Quote:
 
     @classmethod
     def parse(cls, value: xdr.SCVal) -> "Quote":
-        fields = scval.from_struct(value)
+        fields = _fields(value)
         if set(fields) != set(cls.__slots__):
             raise ValueError("the quote's fields are not those of a quote")
         quote = cls(
@@ -245,6 +245,13 @@ def _setting(instance: xdr.SCContractInstance, name: str) -> xdr.SCVal:
 
 def _key(name: str, *values: xdr.SCVal) -> xdr.SCVal:
     return scval.to_vec([scval.to_symbol(name), *values])
+
+
+def _fields(value: xdr.SCVal) -> dict[str, xdr.SCVal]:
+    # Not scval.from_struct: it hashes the keys, and some values have no hash.
+    if value.map is None:
+        raise ValueError("a map is expected")
+    return {scval.from_symbol(entry.key): entry.val for entry in value.map.sc_map}
 
 
 def _bytes(value: xdr.SCVal, length: int) -> bytes:

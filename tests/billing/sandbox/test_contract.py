@@ -1,9 +1,11 @@
 """The purchase contract: what it checks, in which order, what it pays and what it tells."""
 
+import base64
 import hashlib
+from collections.abc import Callable
 
 import pytest
-from stellar_sdk import Address, Keypair, StrKey, scval, xdr
+from stellar_sdk import Address, ChangeTrust, Keypair, StrKey, scval, xdr
 
 from billing.sandbox import contract, network
 from billing.sandbox.contract import Quote
@@ -15,6 +17,7 @@ from tests.billing.sandbox.town import (
     SIGNER,
     STRANGER,
     TREASURY,
+    USDC,
     USDC_SAC,
     Town,
     code_of,
@@ -217,6 +220,44 @@ def test_payee_who_does_not_exist_is_refused(town: Town) -> None:
     simulated = town.simulate(town.call(town.purchase(town.quote(payee=nobody))))
     assert simulated.error is not None
     assert "trustline entry is missing for account" in simulated.error
+
+
+def spend(town: Town) -> None:
+    town.apply(town.pay(BUYER, STRANGER, "999"))
+
+
+def distrust(town: Town) -> None:
+    town.apply(town.pay(PAYEE, network.ISSUERS["USDC"], "1000"))
+    town.apply(town.classic(PAYEE, ChangeTrust(USDC, "0")))
+
+
+def outlive(town: Town) -> None:
+    town.close(seconds=601)
+
+
+@pytest.mark.parametrize(
+    ("happens", "error", "message"),
+    [
+        (spend, "Error(Contract, #10)", "resulting balance is not within the allowed range"),
+        (distrust, "Error(Contract, #13)", "trustline entry is missing for account"),
+        (outlive, "Error(Contract, #5)", "fail_with_error"),
+    ],
+)
+def test_what_happens_after_simulation_is_refused_by_the_ledger(
+    town: Town, happens: Callable[[Town], None], error: str, message: str
+) -> None:
+    town.fund(STRANGER, "USDC")
+    arguments = town.purchase()
+    te = town.call(arguments, [town.authorize(town.authorization(arguments))])
+    te.transaction.preconditions = None
+    prepared = town.rpc.prepare_transaction(te)
+    happens(town)
+    before = town.balance(BUYER), town.balance(TREASURY)
+    response = town.apply(signed(prepared, SERVER))
+    assert why(response) == error
+    assert response.diagnostic_events_xdr
+    assert message.encode() in base64.b64decode(response.diagnostic_events_xdr[0])
+    assert (town.balance(BUYER), town.balance(TREASURY)) == before
 
 
 def test_authorization_is_asked_before_the_quote_is_looked_at(town: Town) -> None:

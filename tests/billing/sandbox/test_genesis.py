@@ -1,0 +1,24 @@
+"""What every sandbox begins with."""
+
+from pathlib import Path
+
+from billing.sandbox import network
+from tests.billing.sandbox.town import Town
+
+
+def test_every_sandbox_begins_alike(tmp_path: Path) -> None:
+    towns = [Town(tmp_path / name, signers=[]) for name in ("one", "two")]
+    first, second = (town.node.state.entries for town in towns)
+    assert first == second
+    for town in towns:
+        town.storage.close()
+
+
+def test_friendbot_and_issuers_have_accounts(empty_town: Town) -> None:
+    for who in (network.FRIENDBOT, *network.ISSUERS.values()):
+        assert empty_town.lumens(who) > 0
+
+
+def test_first_ledger_is_the_second() -> None:
+    """The first is never seen: ids and cursors of nodes count from there, too."""
+    assert network.GENESIS_SEQUENCE == 2
