@@ -116,7 +116,7 @@ def _read_client(token: AccessToken, client: str) -> AccessToken | Refused:
     assert token.grant.access_key is not None
     frame = jws.parse(client)
     typ = frame.header.get("typ")
-    if frame.header != {"alg": "EdDSA", "typ": typ} or typ not in {ACCESS_TYP, SEP53_TYP}:
+    if frame.header != {"alg": "EdDSA", "typ": typ} or typ not in (ACCESS_TYP, SEP53_TYP):
         raise TokenError("the client token's header is not exactly {alg: EdDSA, typ}")
     message = to_be_signed(frame.signing_input, sep53=typ == SEP53_TYP)
     if not ed25519.verify(token.grant.access_key, message, frame.signature):

@@ -186,6 +186,11 @@ def broken_headers() -> dict[str, tuple[str, str]]:
         ),
         "client typ JWT": ("malformed", access(typ="JWT")),
         "client typ of a grant": ("malformed", access(typ="apicharge-grant+jwt")),
+        "client typ is a list": ("malformed", access(typ=["apicharge-access+jwt"])),
+        "client typ is an object": ("malformed", access(typ={})),
+        "client alg is null": ("malformed", access(alg=None)),
+        "grant typ is a list": ("malformed", grant(typ=["apicharge-grant+jwt"])),
+        "grant kid is a list": ("malformed", grant(kid=[KID])),
         "client typ missing": (
             "malformed",
             f"{GRANTED}~{jws({'alg': 'EdDSA'}, CLIENT, ACCESS_SEED)}",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain import ed25519, tokens
+from gateway.domain import ed25519, jws, tokens
 from gateway.domain.tokens import AccessToken, Grant, Reason, Refused
 from tests.vectors import tokens_by_hand
 
@@ -208,6 +208,35 @@ def test_foreign_bearer_tokens_are_not_ours(foreign: str) -> None:
 def test_arbitrary_text_is_refused_without_an_exception(text: str) -> None:
     assert isinstance(tokens.read(text, KEYS), Refused)
     assert not tokens.is_ours(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+CLIENT_CLAIMS = st.sampled_from(["exp", "nbf", "iat", "jti", "methods", "path", "act", "grant"])
+
+
+def presented(header: object, claims: object) -> str:
+    text = ".".join(jws.encode(json.dumps(part).encode()) for part in (header, claims))
+    return f"{GRANTED}~{text}.{jws.encode(ed25519.sign(ACCESS_SEED, text.encode()))}"
+
+
+@given(name=st.sampled_from(["alg", "typ", "kid"]), value=JSON)
+def test_any_other_client_header_is_refused(name: str, value: object) -> None:
+    header = {"alg": "EdDSA", "typ": "apicharge-access+jwt"}
+    claims = {"exp": NOW, "grant": hashlib.sha256(GRANTED.encode()).hexdigest()}
+    assert isinstance(tokens.read(presented(header, claims), KEYS), AccessToken)
+    assert isinstance(tokens.read(presented(header | {name: value}, claims), KEYS), Refused)
+
+
+@given(name=CLIENT_CLAIMS | st.text(max_size=9), value=JSON)
+def test_any_client_claim_is_read_or_refused(name: str, value: object) -> None:
+    claims = {"exp": NOW, "grant": hashlib.sha256(GRANTED.encode()).hexdigest(), name: value}
+    header = {"alg": "EdDSA", "typ": "apicharge-access+jwt"}
+    result = tokens.read(presented(header, claims), KEYS)
+    assert isinstance(result, Refused) or name in {"exp", "nbf", "iat", "jti", "path", "methods"}
 
 
 @given(position=st.integers(0, len(VECTORS["accepted"]["plain"]) - 1), char=st.characters())
