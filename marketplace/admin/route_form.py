@@ -57,15 +57,12 @@ def check_together(service: Service, forms_: Iterable[RouteForm]) -> None:
         if form.cleaned_data.get("DELETE"):
             after.pop(key, None)
         else:
-            _check_no_collision(form, after, key)
-            after[key] = form.claim
+            claim = form.claim
+            if any(claim.collides(other) for known, other in after.items() if known != key):
+                form.add_error("path", "Another route answers the same path and method.")
+            after[key] = claim
     if service.pk:
         _check_holds(service, changing, after)
-
-
-def _check_no_collision(form: RouteForm, claims: dict[int, Claim], key: int) -> None:
-    if any(form.claim.collides(claim) for other, claim in claims.items() if other != key):
-        form.add_error("path", "Another route answers the same path and method.")
 
 
 def _check_holds(service: Service, changing: list[RouteForm], after: dict[int, Claim]) -> None:

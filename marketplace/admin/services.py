@@ -175,6 +175,4 @@ class ServiceAdmin(OwnRowsAdmin[Service]):
         self, request: HttpRequest, service: Service, template: str, **context: object
     ) -> HttpResponse:
         shown = {**self.admin_site.each_context(request), "service": service, "opts": self.opts}
-        response = TemplateResponse(request, template, {**shown, **context})
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return TemplateResponse(request, template, {**shown, **context})

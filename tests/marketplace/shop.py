@@ -20,7 +20,7 @@ def account(label: str) -> str:
 
 
 def provider(name: str = "Alba") -> Provider:
-    owner = User.objects.create_user(username=name.lower(), password="secret", is_staff=True)
+    owner = User.objects.create_user(username=name.lower(), is_staff=True)
     return Provider.objects.create(
         owner=owner, name=name, slug=name.lower(), payout_address=account(name)
     )

@@ -1,0 +1,198 @@
+import pytest
+from django.urls import reverse
+
+from gateway.models import GrantLedger, Snapshot
+from marketplace import pricing
+from marketplace.models import RouteQuote
+from tests.marketplace import shop
+from tests.marketplace.admin.people import People, price_fields
+
+ADD = "/admin/marketplace/routequote/add/"
+
+
+def change(price: RouteQuote) -> str:
+    return reverse("admin:marketplace_routequote_change", args=[price.pk])
+
+
+def versions(price: RouteQuote) -> list[tuple[int, str, int]]:
+    rows = RouteQuote.objects.filter(route=price.route, name=price.name).order_by("version")
+    return list(rows.values_list("version", "state", "amount"))
+
+
+def offers() -> list[str]:
+    services = Snapshot.objects.latest("version").body["services"]
+    return [
+        offer["price"]["amount"]
+        for service in services
+        for route in service["routes"]
+        for offer in route["offers"]
+        if route["id"].startswith("alba")
+    ]
+
+
+def test_price_is_typed_in_units_and_saved_in_base_units(people: People) -> None:
+    fields = price_fields(
+        route=people.sold.route_id,
+        name="Week pass",
+        price="12.5",
+        asset="EURC",
+        access_count="2",
+        access_unit="week",
+        starts="first_use",
+        calls_amount="1000",
+        calls_too_amount="100",
+        calls_too_renews="3600",
+        down_amount="1.5",
+        down_unit="GB",
+        credits_amount="500",
+        credits_per_call="2",
+        credits_max_per_call="9",
+        _save="1",
+    )
+    assert people.as_alba.post(ADD, fields).status_code == 302
+    saved = RouteQuote.objects.get(name="Week pass")
+    assert (saved.state, saved.version, saved.amount) == ("draft", 1, 125_000_000)
+    assert (saved.asset, saved.access_seconds, saved.starts) == ("EURC", 1_209_600, "first_use")
+    assert saved.limits == [
+        {"kind": "calls", "count": 1000, "window_seconds": None},
+        {"kind": "calls", "count": 100, "window_seconds": 3600},
+        {"kind": "data", "direction": "down", "bytes": 1_500_000_000, "window_seconds": None},
+        {
+            "kind": "credits",
+            "credits": 500,
+            "per_call": 2,
+            "max_per_call": 9,
+            "per_unit": None,
+            "window_seconds": None,
+        },
+    ]
+
+
+def test_form_shows_what_is_saved_so_that_saving_again_changes_nothing(people: People) -> None:
+    limits = [
+        {"kind": "calls", "count": 7, "window_seconds": 90},
+        {"kind": "data", "direction": "both", "bytes": 1_234_567, "window_seconds": 86_400},
+    ]
+    draft = shop.draft(people.sold.route, "Odd", limits=limits, access_seconds=5_401, amount=1)
+    before = RouteQuote.objects.filter(pk=draft.pk).values().get()
+    form = people.as_alba.get(change(draft)).context["adminform"].form
+    shown = {name: form[name].value() for name in form.fields}
+    sent = {name: value for name, value in shown.items() if value not in {None, False}}
+    assert people.as_alba.post(change(draft), sent | {"_save": "1"}).status_code == 302
+    assert RouteQuote.objects.filter(pk=draft.pk).values().get() == before
+
+
+def test_save_and_publish_puts_it_on_sale_at_once(people: People) -> None:
+    fields = price_fields(route=people.sold.route_id, name="Now", price="0.0000001", _publish="1")
+    people.as_alba.post(ADD, fields)
+    assert RouteQuote.objects.get(name="Now").state == "published"
+    assert offers() == ["1", "2500000"]
+
+
+def test_editing_a_published_price_makes_a_new_version(people: People) -> None:
+    GrantLedger.objects.create(
+        grant_id="ab" * 32,
+        route="alba-weather/alba-day",
+        limits=[],
+        not_before=0,
+        expires_at=4_000_000_000,
+    )
+    page = people.as_alba.get(change(people.sold)).content.decode()
+    assert "Save and publish version 2" in page
+    fields = price_fields(price="3", calls_amount="5", _publish="1")
+    response = people.as_alba.post(change(people.sold), fields)
+    assert response.status_code == 302
+    assert versions(people.sold) == [(1, "retired", 2_500_000), (2, "published", 30_000_000)]
+    assert offers() == ["30000000"]
+    people.sold.refresh_from_db()
+    assert people.sold.limits == [{"kind": "calls", "count": 1000, "window_seconds": None}]
+
+
+def test_draft_of_a_new_version_leaves_the_old_one_on_sale(people: People) -> None:
+    people.as_alba.post(change(people.sold), price_fields(price="9", _save="1"))
+    assert versions(people.sold) == [(1, "published", 2_500_000), (2, "draft", 90_000_000)]
+    again = people.as_alba.post(change(people.sold), price_fields(price="8", _save="1"))
+    assert "There is a draft of this offer already" in again.content.decode()
+    assert offers() == ["2500000"]
+
+
+def test_name_and_route_of_a_published_price_are_not_taken_from_the_form(people: People) -> None:
+    sent = price_fields(name="Other", route=people.theirs.route_id, _publish="1")
+    people.as_alba.post(change(people.sold), sent)
+    assert [version for version, _, _ in versions(people.sold)] == [1, 2]
+    assert not RouteQuote.objects.filter(name="Other").exists()
+
+
+def test_stop_selling_retires_and_a_retired_price_is_read_only(people: People) -> None:
+    assert people.as_alba.post(change(people.sold), {"_retire": "1"}).status_code == 302
+    assert versions(people.sold) == [(1, "retired", 2_500_000)]
+    assert offers() == []
+    page = people.as_alba.get(change(people.sold)).content.decode()
+    assert "kept as a record" in page
+    assert '<input type="submit"' not in page
+    answer = people.as_alba.post(change(people.sold), price_fields(price="1", _publish="1"))
+    assert answer.status_code == 403
+    assert versions(people.sold) == [(1, "retired", 2_500_000)]
+
+
+def test_draft_can_be_deleted_and_a_published_price_cannot(people: People) -> None:
+    draft = RouteQuote.objects.get(name="Alba draft")
+    for price, status in ((draft, 302), (people.sold, 403)):
+        address = reverse("admin:marketplace_routequote_delete", args=[price.pk])
+        assert people.as_alba.post(address, {"post": "yes"}).status_code == status
+    assert [price.name for price in people.sold.route.quotes.all()] == ["Hour pass"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("price", "", "This field is required"),
+        ("price", "-1", "Write the amount in digits"),
+        ("price", "2,5", "Write the amount in digits"),
+        ("price", "0.00000001", "smallest part"),
+        ("price", "999999999999", "largest amount"),
+        ("price", "1e3", "Write the amount in digits"),
+        ("asset", "DOGE", "Select a valid choice"),
+        ("access_count", "0", "greater than or equal to 1"),
+        ("access_count", "99999", "ten years at most"),
+        ("access_unit", "century", "Select a valid choice"),
+        ("name", "", "This field is required"),
+        ("name", "Alba draft", "There is a draft of this offer already"),
+        ("calls_amount", "0", "greater than or equal to 1"),
+        ("calls_amount", "1.5", "whole number"),
+        ("calls_amount", str(2**53), "less than or equal to"),
+        ("calls_renews", "61", "Select a valid choice"),
+        ("down_amount", "0", "must be from 1"),
+        ("down_amount", "0.0000001", "decimal places"),
+        ("down_amount", "99999999999999", "must be from 1"),
+        ("credits_amount", "x", "whole number"),
+        ("route", "999999", "Select a valid choice"),
+    ],
+)
+def test_bad_input_is_said_at_its_field_and_changes_nothing(
+    people: People, field: str, value: str, said: str
+) -> None:
+    before = list(RouteQuote.objects.values())
+    fields = price_fields(route=people.sold.route_id, name="New", down_unit="TB", _publish="1")
+    page = people.as_alba.post(ADD, fields | {field: value})
+    assert page.status_code == 200
+    assert said in page.content.decode()
+    assert field in page.context["adminform"].form.errors
+    assert list(RouteQuote.objects.values()) == before
+
+
+def test_credits_that_no_call_could_use_are_refused(people: People) -> None:
+    fields = price_fields(
+        route=people.sold.route_id, name="New", credits_amount="5", credits_max_per_call="6"
+    )
+    page = people.as_alba.post(ADD, fields)
+    assert "max_per_call" in page.content.decode()
+
+
+def test_publishing_over_somebody_elses_newer_version_takes_the_next_number(
+    people: People,
+) -> None:
+    pricing.publish(shop.draft(people.sold.route, amount=7), shop.NOW)
+    answer = people.as_alba.post(change(people.sold), price_fields(price="1", _publish="1"))
+    assert answer.status_code == 403  # It was retired in between: look at what is on sale now.
+    assert versions(people.sold) == [(1, "retired", 2_500_000), (2, "published", 7)]
