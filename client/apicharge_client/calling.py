@@ -44,6 +44,7 @@ def call(buyer: Buyer, client: httpx.Client, wanted: Call) -> int:
     """Write the body as it comes; an answer of 400 or more is told on stderr and fails."""
     if not buyer.budget.per_purchase:
         buyer.key = None  # Without a stated budget nothing is bought, not even what is free.
+    gw.origin_of(wanted.url)  # Says what is wrong with it.
     request = client.build_request(
         wanted.method,
         wanted.url,

@@ -128,9 +128,9 @@ def _complain(exc: ApiChargeError, *, as_json: bool) -> None:
         document = {"error": str(exc), "hint": exc.hint, "exit_code": exc.exit_code}
         sys.stderr.write(json.dumps(document) + "\n")
         return
-    sys.stderr.write(f"apicharge: {exc}\n")
+    sys.stderr.write(f"apicharge: {showing.printable(str(exc))}\n")
     if exc.hint:
-        sys.stderr.write(f"  {exc.hint}\n")
+        sys.stderr.write(f"  {showing.printable(exc.hint)}\n")
 
 
 COMMANDS = {

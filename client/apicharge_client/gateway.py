@@ -12,6 +12,7 @@ from apicharge_client.steps import Steps, ask
 
 WAIT_SECONDS = 20  # Of the 30 that a gateway grants at most.
 TIMEOUT = {"connect": 10.0, "read": WAIT_SECONDS + 20.0, "write": 20.0, "pool": 60.0}
+PORTS = {"http": 80, "https": 443}
 RPC_TIMEOUT = {"connect": 10.0, "read": 20.0, "write": 20.0, "pool": 60.0}
 
 
@@ -24,13 +25,17 @@ class Challenge:
 
 
 def origin_of(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        host, port = "", None
+    if not host or parts.scheme not in PORTS:
         raise BadDocument(f"{url[:200]!r} is not an http(s) address")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    default = {"http": 80, "https": 443}[parts.scheme]
-    port = "" if parts.port in {None, default} else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}"
+    name = f"[{host}]" if ":" in host else host
+    shown = "" if port in {None, PORTS[parts.scheme]} else f":{port}"
+    return f"{parts.scheme}://{name}{shown}"
 
 
 def api(gateway: str, path: str) -> str:
@@ -79,9 +84,10 @@ def _hint(status: int, response: httpx.Response) -> str:
 def challenge(response: httpx.Response) -> Challenge:
     """Which route a 402 is about: from its link to the quotes, which every form of it carries."""
     link = response.links.get("payment", {}).get("url", "")
-    route = httpx.URL(link).params.get("route", "") if link else ""
-    if route:
-        return Challenge(route, origin_of(link))
+    if link:
+        gateway = origin_of(link)
+        if route := httpx.URL(link).params.get("route"):
+            return Challenge(route, gateway)
     document = Document.parse(response.content, "The 402")
     return Challenge(document.text("route"), origin_of(document.object("purchase").text("url")))
 

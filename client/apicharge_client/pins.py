@@ -4,6 +4,7 @@ Given explicitly, or trusted on first use and recorded; whatever differs later i
 public network the issuers of USDC and EURC are Circle's and not a matter of first use.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
@@ -16,6 +17,7 @@ PUBLIC_ISSUERS = {
     "USDC": "GA5ZSEJYB37JRC5AVCIA5MOP4RHTM335X2KGX3IHOJAPP5RE34K4KZVN",
     "EURC": "GDHU6WRG4IEQXM5NZ4BMPKOXHW76MZM4Y2IEMFDVXBSDP6SJY4ITNPP2",
 }
+CODE = re.compile(r"[A-Za-z0-9]{1,12}")
 HINT = (
     "If the change is announced, remove the gateway from pins.json in the store, "
     "or state --signer and --contract."
@@ -88,6 +90,8 @@ def _with_assets(pin: Pin, document: Document) -> Pin:
     for quote in document.objects("quotes"):
         price = quote.object("price")
         code, issuer = price.text("asset"), price.text("issuer")
+        if not CODE.fullmatch(code):
+            raise price.wrong("asset", "an asset's code")
         if not StrKey.is_valid_ed25519_public_key(issuer):
             raise price.wrong("issuer", "an account (G…)")
         known = assets.setdefault(code, _expected_issuer(pin, code) or issuer)

@@ -16,7 +16,7 @@ def offers(gateway: str, quotes: Sequence[Quote], *, as_json: bool) -> None:
         return
     _line(f"{len(quotes)} offers at {gateway}, all signed by the pinned signer")
     for quote in quotes:
-        _line(f"{quote.route}  {_safe(quote.name)}: {quote.price} for {quote.access_seconds} s")
+        _line(f"{quote.route}  {quote.name}: {quote.price} for {quote.access_seconds} s")
         for limit in quote.document.objects("limits"):
             _line(f"    {json.dumps(dict(limit.members))}")
         _line(f"    pays {quote.payee}; until {_when(quote.expires_at)}; {quote.digest.hex()}")
@@ -27,7 +27,7 @@ def grant(origin: str, held: Grant, *, bought: bool, as_json: bool) -> None:
         _json({**_grant(origin, held), "bought": bought})
         return
     verb = "Bought" if bought else "Already held:"
-    _line(f"{verb} {_safe(held.name)} for {held.route} ({held.price})")
+    _line(f"{verb} {held.name} for {held.route} ({held.price})")
     _line(f"  grant {held.id}, until {_when(held.expires_at)}")
 
 
@@ -47,7 +47,7 @@ def grants(all_held: Sequence[Held], *, now_s: float, as_json: bool) -> None:
     for held in all_held:
         for one in held.grants:
             state = "usable" if one.usable(now_s) else "ended"
-            _line(f"{state:6}  {held.origin}  {one.route}  {_safe(one.name)} ({one.price})")
+            _line(f"{state:6}  {held.origin}  {one.route}  {one.name} ({one.price})")
             _line(f"        grant {one.id}, until {_when(one.expires_at)}")
         if held.pending:
             _line(f"under way  {held.origin}  {held.route}  purchase {held.pending.id}")
@@ -86,8 +86,8 @@ def _when(at_s: int) -> str:
     return datetime.fromtimestamp(min(at_s, 253402300799), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _safe(text: str) -> str:
-    """A name from elsewhere shall not move the cursor."""
+def printable(text: str) -> str:
+    """What comes from elsewhere shall not move the cursor."""
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
@@ -96,4 +96,4 @@ def _json(document: Mapping[str, object]) -> None:
 
 
 def _line(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{printable(text)}\n")

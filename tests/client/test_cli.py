@@ -121,6 +121,19 @@ def test_address_that_is_not_for_sale_is_said(apicharge: Run, gateway: FakeGatew
     assert "answered 404, not 402" in err
 
 
+@pytest.mark.parametrize("url", ["ftp://x/y", "http://", "http://x:99999/", "http://[::1", "://"])
+@pytest.mark.parametrize("command", ["quotes", "buy", "call", "token"])
+def test_address_that_is_none_is_said(apicharge: Run, command: str, url: str) -> None:
+    code, _, err = apicharge(command, url)
+    assert code == 8
+    assert "is not an http(s) address" in err
+
+
+def test_name_of_an_offer_does_not_move_the_cursor(apicharge: Run, gateway: FakeGateway) -> None:
+    gateway.quotes = [signed_quote(name="Pass\x1b[2J\nFree")]
+    assert "Pass?[2J?Free: 0.25 USDC" in apicharge("quotes", gateway.origin)[1]
+
+
 def test_nobody_listening_is_said(apicharge: Run) -> None:
     code, _, err = apicharge("quotes", "http://127.0.0.1:1")
     assert code == 10

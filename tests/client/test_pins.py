@@ -83,7 +83,13 @@ def test_public_network_has_no_other_issuers(asset: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"signer": "xy"}, {"contract": ISSUER}, {"passphrase": ""}, {"quotes": priced("USDC", "G")}],
+    [
+        {"quotes": priced("US DC", ISSUER)},
+        {"signer": "xy"},
+        {"contract": ISSUER},
+        {"passphrase": ""},
+        {"quotes": priced("USDC", "G")},
+    ],
 )
 def test_malformed_document_makes_no_pin(changes: dict[str, object]) -> None:
     with pytest.raises(BadDocument):
