@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from billing.sandbox import serving
 from billing.sandbox.storage import InUseError
-from gateway.domain import ed25519
+from marketplace import quoting
 
 
 class Command(BaseCommand):
@@ -30,5 +30,7 @@ class Command(BaseCommand):
 
 def own_signer() -> list[bytes]:
     """The key that signs this installation's quotes, where this process may have it."""
-    seed = settings.QUOTE_KEY_SEED
-    return [] if seed is None else [ed25519.public_key(bytes.fromhex(seed.reveal()))]
+    try:
+        return [quoting.signer_public_key()]
+    except quoting.NoQuoteKey:
+        return []

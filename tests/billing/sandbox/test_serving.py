@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings as project
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from pytest_django.fixtures import Settings
 
 from billing.management.commands.sandbox import own_signer
 from gateway.domain import ed25519
@@ -79,8 +80,8 @@ def test_listens_on_this_machine_alone(tmp_path: Path) -> None:
     assert bound == [f"0100007F:{port}"]
 
 
-def test_command_refuses_in_production(settings: object) -> None:
-    settings.PRODUCTION = True  # type: ignore[attr-defined]
+def test_command_refuses_in_production(settings: Settings) -> None:
+    settings.PRODUCTION = True
     with pytest.raises(CommandError, match="does not start under APICHARGE_PRODUCTION"):
         call_command("sandbox")
 
@@ -89,6 +90,11 @@ def test_command_accepts_quotes_of_this_installation_by_default() -> None:
     assert project.QUOTE_KEY_SEED is not None
     seed = bytes.fromhex(project.QUOTE_KEY_SEED.reveal())
     assert own_signer() == [ed25519.public_key(seed)]
+
+
+def test_command_without_the_quote_key_starts_with_no_signer(settings: Settings) -> None:
+    settings.QUOTE_KEY_SEED = None
+    assert own_signer() == []
 
 
 def test_command_runs_it(tmp_path: Path) -> None:
