@@ -15,6 +15,7 @@ import httpx
 from apicharge_client import gateway as gw
 from apicharge_client import tokens
 from apicharge_client.buying import Buyer
+from apicharge_client.errors import BadDocument
 from apicharge_client.keys import Key
 from apicharge_client.steps import (
     Ask,
@@ -105,7 +106,11 @@ class ApiChargeAuth(httpx.Auth):
             response = yield from self._send(request, None)
         if response.status_code == 402:
             yield from read(response)
-            grant = yield from self._answer_to(gw.challenge(response), origin, path, grant)
+            try:
+                asked = gw.challenge(response)
+            except BadDocument:
+                return  # Somebody else's 402: the caller's to understand.
+            grant = yield from self._answer_to(asked, origin, path, grant)
             if grant:
                 yield from self._send(request, grant)
 

@@ -91,6 +91,13 @@ def test_402_in_another_form_names_its_route_in_a_link(buyer: Buyer, gateway: Fa
     assert gateway.signed == 1
 
 
+def test_402_of_somebody_else_is_the_callers(buyer: Buyer, gateway: FakeGateway) -> None:
+    gateway.challenge = lambda: (402, {"error": "pay me"}, {})
+    with client_of(buyer) as client:
+        assert client.get(gateway.url).json() == {"error": "pay me"}
+    assert gateway.purchases == {}
+
+
 def test_lying_gateway_gets_no_signature(buyer: Buyer, gateway: FakeGateway) -> None:
     lie = Proposal(signed_quote(), buyer=STRANGER).document()
     gateway.tamper = lambda honest: {**lie, "id": honest["id"]}
