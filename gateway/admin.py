@@ -1,11 +1,12 @@
-"""Read-only: the ledger is written by the gate, snapshots by publishing."""
+"""Read-only: the ledger is written by the gate, snapshots by publishing. One act: crediting."""
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
-from django.db.models import Model
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from gateway.ledgers.crediting import NotLost, credit_lost
 from gateway.models import (
     GatewayNode,
     GrantLedger,
@@ -52,7 +53,7 @@ class LimiterInline(ReadOnlyInline):
 
 class LeaseInline(ReadOnlyInline):
     model = Lease
-    fields = ("limiter", "slot", "amount")
+    fields = ("limiter", "slot", "amount", "spent")
 
 
 @admin.register(GrantLedger)
@@ -68,6 +69,21 @@ class GatewayNodeAdmin(ReadOnlyAdmin):
 
     list_display = ("id", "host", "started_at", "heartbeat_at")
     inlines = [LeaseInline]
+    actions = ["credit"]
+
+    def has_credit_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_active and request.user.is_superuser
+
+    @admin.action(description="Credit what lost machines had leased", permissions=["credit"])
+    def credit(self, request: HttpRequest, nodes: QuerySet[Model]) -> None:
+        for node in nodes:
+            try:
+                units = credit_lost(node.pk)
+            except NotLost:
+                self.message_user(request, f"{node} was heard lately.", messages.ERROR)
+            else:
+                self.log_change(request, node, f"Credited {units} units that it had leased.")
+                self.message_user(request, f"{node}: {units} units credited.")
 
 
 @admin.register(Snapshot)

@@ -116,12 +116,15 @@ class Lease(models.Model):
     limiter = models.ForeignKey(LimiterLedger, on_delete=models.PROTECT, related_name="leases")
     slot = models.PositiveIntegerField()
     amount = models.BigIntegerField()
+    spent = models.BigIntegerField(default=0)  # As last heard; the journal knows better.
     answered = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["node", "slot"], name="one_lease_per_slot"),
-            models.CheckConstraint(condition=Q(amount__gte=0), name="leased_amount_not_negative"),
+            models.CheckConstraint(
+                condition=Q(spent__gte=0) & Q(spent__lte=F("amount")), name="spent_within_lease"
+            ),
         ]
 
     def __str__(self) -> str:

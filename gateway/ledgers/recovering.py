@@ -37,7 +37,7 @@ def _recover_one(node_id: UUID, journal_path: Path, boot: str) -> int:
     settled = False
     try:
         with transaction.atomic():
-            units = settle_node(node_id, journal.spent)
+            units = settle_node(node_id, lambda lease: journal.spent(lease.slot))
         settled = True
     finally:
         journal.release(remove=settled)
@@ -45,7 +45,7 @@ def _recover_one(node_id: UUID, journal_path: Path, boot: str) -> int:
     return units
 
 
-def settle_node(node_id: UUID, spent_in: Callable[[int], int]) -> int:
+def settle_node(node_id: UUID, spent_of: Callable[[Lease], int]) -> int:
     """Give back what is not spent and delete the node; in a transaction. 0 when it is gone."""
     nodes = GatewayNode.objects.select_for_update().filter(pk=node_id)
     if not nodes:
@@ -59,7 +59,7 @@ def settle_node(node_id: UUID, spent_in: Callable[[int], int]) -> int:
     rest = dict.fromkeys((lease.limiter_id for lease in leases), 0)
     for lease in leases:
         # A count above the amount cannot be; if it is, all of the lease counts as spent.
-        rest[lease.limiter_id] += max(0, lease.amount - spent_in(lease.slot))
+        rest[lease.limiter_id] += max(0, lease.amount - spent_of(lease))
     spend((limiter, -rest[limiter.pk]) for limiter in limiters)
     Lease.objects.filter(node_id=node_id).delete()
     GatewayNode.objects.filter(pk=node_id).delete()

@@ -101,7 +101,7 @@ class Books:
             raise LedgerUnavailable(f"slot {ask.slot} kept {ask.keep} of {lease.amount}")
         row = self._rows[lease.limiter_id]
         row.delta -= rest
-        lease.amount = ask.keep
+        lease.amount = lease.spent = ask.keep
         lease.answered = row.limiter.recall
         self._changed[ask.slot] = lease
         if ask.close:
@@ -153,6 +153,7 @@ class Books:
             self._leases[ask.slot] = self._made[ask.slot] = lease
         row.delta += granted
         lease.amount += granted
+        lease.spent = ask.spent
         # Somebody who recalled before this lease was made waits for its answer too.
         lease.answered = row.limiter.recall - (1 if self._is_live(row) else 0)
         if ask.slot not in self._made:
@@ -196,7 +197,7 @@ class Books:
         spend((row.limiter, row.delta) for row in rows)
         Lease.objects.bulk_create(self._made.values())
         kept = [lease for slot, lease in self._changed.items() if slot in self._leases]
-        Lease.objects.bulk_update(kept, ["amount", "answered"])
+        Lease.objects.bulk_update(kept, ["amount", "spent", "answered"])
         closed = [lease.pk for slot, lease in self._changed.items() if slot not in self._leases]
         if closed:
             Lease.objects.filter(pk__in=closed).delete()
