@@ -35,7 +35,7 @@ def upstream_request(scope: Scope, head: RequestHead, found: Identified, now_s: 
     query = scope["query_string"]
     return Asked(
         base_urls=service.upstreams,
-        connect_ms=service.timeouts.connect_ms,
+        timeouts=service.timeouts,
         method=method,
         path=match.path,
         query=canonical_query(query) if query else "",

@@ -25,11 +25,13 @@ from gateway.addresses import Address, AddressRefused, Place, Policy, Unresolvab
 from gateway.domain.errors import UpstreamFault
 from gateway.domain.exchange import End
 from gateway.domain.headers import Pair
+from gateway.domain.routes import Timeouts
 
 ADDRESS_FRESH_SECONDS = 30.0
 USER_AGENT = "ApiCharge"
 CONNECT_PHASE = "client error (Connect)"
 IDLE_CONNECTION_SECONDS = 60
+ABANDONED_MS = 1_000
 READ_AHEAD_BYTES = 0
 """pyreqwest holds an answer's head back until so many bytes of its body have come."""
 
@@ -39,7 +41,7 @@ class Asked:
     """One upstream request, but for its body."""
 
     base_urls: Sequence[str]
-    connect_ms: int
+    timeouts: Timeouts
     method: str
     path: str
     query: str
@@ -105,7 +107,7 @@ class Upstreams:
         self._policy = policy
         self._pool_idle_max = pool_idle_max
         self._root_certificates = root_certificates
-        self._pins: dict[tuple[str, int], _Pin] = {}
+        self._pins: dict[tuple[str, Timeouts], _Pin] = {}
         self._turn = 0
 
     async def send(self, asked: Asked, body: Body | None) -> Answer:
@@ -115,10 +117,10 @@ class Upstreams:
         self._turn += 1
         for attempt in range(count):
             base_url = asked.base_urls[(self._turn + attempt) % count]
-            pin = self._pins.get((base_url, asked.connect_ms))
+            pin = self._pins.get((base_url, asked.timeouts))
             if pin is None or not pin.is_fresh():
                 try:
-                    pin = await self._pin(base_url, asked.connect_ms)
+                    pin = await self._pin(base_url, asked.timeouts)
                 except (AddressRefused, Unresolvable) as exc:
                     fault = _unreachable(exc)
                     continue
@@ -131,18 +133,18 @@ class Upstreams:
                     fault = exc
         raise fault
 
-    async def _pin(self, base_url: str, connect_ms: int) -> "_Pin":
+    async def _pin(self, base_url: str, timeouts: Timeouts) -> "_Pin":
         place = parse(base_url)
         addresses = await resolve(place, self._policy)
-        known = self._pins.get((base_url, connect_ms))
+        known = self._pins.get((base_url, timeouts))
         if known is not None and known.addresses == addresses:
             known.renew()
             return known
-        clients = tuple(self._client(place, address, connect_ms) for address in addresses)
-        pin = self._pins[base_url, connect_ms] = _Pin(place, addresses, clients)
+        clients = tuple(self._client(place, address, timeouts) for address in addresses)
+        pin = self._pins[base_url, timeouts] = _Pin(place, addresses, clients)
         return pin
 
-    def _client(self, place: Place, address: Address, connect_ms: int) -> Client:
+    def _client(self, place: Place, address: Address, timeouts: Timeouts) -> Client:
         builder = (
             ClientBuilder()
             .no_proxy()
@@ -154,7 +156,8 @@ class Upstreams:
             .zstd(enable=False)
             .deflate(enable=False)
             .user_agent(USER_AGENT)
-            .connect_timeout(timedelta(milliseconds=connect_ms))
+            .connect_timeout(timedelta(milliseconds=timeouts.connect_ms))
+            .read_timeout(_patience(timeouts))
             .pool_idle_timeout(timedelta(seconds=IDLE_CONNECTION_SECONDS))
             .pool_max_idle_per_host(self._pool_idle_max)
             .max_connections(None)
@@ -194,6 +197,16 @@ class _Pin:
         return self.is_literal or asyncio.get_running_loop().time() < self.fresh_until
 
 
+def _patience(timeouts: Timeouts) -> timedelta:
+    """Longer than the watch waits: it ends what nobody reads any more.
+
+    pyreqwest does not abort a request that is cancelled before its answer's head has come. The
+    exchange is over then and settled, but the connection stays until the upstream answers or this.
+    """
+    waited_ms = max(timeouts.first_byte_ms, timeouts.idle_ms)
+    return timedelta(milliseconds=waited_ms + ABANDONED_MS)
+
+
 async def _send(client: Client, pin: _Pin, asked: Asked, body: Body | None) -> Answer:
     url = f"{pin.base}{asked.path}?{asked.query}" if asked.query else pin.base + asked.path
     try:
@@ -222,8 +235,9 @@ def _fault(exc: pyreqwest.PyreqwestError) -> UpstreamFault:
     causes: list[str] = []
     if isinstance(exc, pyreqwest.DetailedPyreqwestError):
         causes = [cause["message"] for cause in exc.details["causes"] or []]
-    # The only timeout that the client knows is that of the connection.
-    if CONNECT_PHASE in causes or isinstance(exc, pyreqwest.RequestTimeoutError):
+    if isinstance(exc, pyreqwest.RequestTimeoutError) and CONNECT_PHASE not in causes:
+        return UpstreamFault(End.UPSTREAM_SILENT, "The API did not answer in time.")
+    if CONNECT_PHASE in causes:
         return UpstreamFault(End.UPSTREAM_UNREACHABLE, "The API could not be reached.")
     if isinstance(exc, pyreqwest.DecodeError):
         return UpstreamFault(End.UPSTREAM_INVALID, "The API answered something that is not HTTP.")

@@ -1,0 +1,267 @@
+"""Expiry, revocation and exhaustion end a running body; cut to the byte, with a reason."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from gateway.domain.tokens import Starts
+from tests.gateway.e2e.upstreams import Reader, Request, Writer, read_body
+from tests.gateway.e2e.world import World, eventually, token
+
+CHUNK = b"x" * 1000
+
+
+def endless(
+    kind: str = "application/octet-stream", piece: bytes = CHUNK
+) -> Callable[..., Awaitable[None]]:
+    async def answering(request: Request, reader: Reader, writer: Writer) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head.encode())
+        while True:
+            writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    return answering
+
+
+async def take_all(world: World, presented: str, path: str = "/a") -> tuple[bytes, float]:
+    """Everything until the connection ends, and how long that took."""
+    reader, writer = await world.connect()
+    began = time.monotonic()
+    writer.write(
+        f"GET /gate/files{path} HTTP/1.1\r\nHost: x\r\napicharge: {presented}\r\n\r\n".encode()
+    )
+    got = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    return got, time.monotonic() - began
+
+
+def body_of(got: bytes) -> tuple[bytes, bool]:
+    """The chunked body, and whether it ended with the last chunk."""
+    rest, body = got.partition(b"\r\n\r\n")[2], b""
+    while rest:
+        size, _, rest = rest.partition(b"\r\n")
+        if int(size, 16) == 0:
+            return body, True
+        body, rest = body + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+    return body, False
+
+
+async def test_running_body_is_cut_when_the_grant_ends(world: World) -> None:
+    world.upstream.answering = endless()
+    grant = world.grant(expires_at=int(time.time()) + 2)
+    got, _ = await take_all(world, token(grant))
+    late = time.time() - grant.expires_at
+    assert 0 <= late < 0.5
+    body, whole = body_of(got)
+    assert body
+    assert not whole
+    await world.settled()
+    assert world.ledger.used_of(grant) == 1
+    await eventually(lambda: [end.reason for end in world.ledger.ends] == ["expired"])
+
+
+async def test_running_body_is_cut_when_the_access_token_ends(world: World) -> None:
+    world.upstream.answering = endless()
+    got, seconds = await take_all(world, token(world.grant(), expires_in=2))
+    assert seconds < 2.5
+    assert not body_of(got)[1]
+
+
+async def test_access_from_first_use_ends_after_its_seconds(world: World) -> None:
+    world.upstream.answering = endless()
+    grant = world.grant(starts=Starts.FIRST_USE, access_seconds=1)
+    got, seconds = await take_all(world, token(grant))
+    assert 0.9 < seconds < 1.5
+    assert not body_of(got)[1]
+
+
+async def test_running_body_is_cut_when_the_grant_is_revoked(world: World) -> None:
+    world.upstream.answering = endless()
+    grant, other = world.grant(), world.grant()
+    first = asyncio.ensure_future(take_all(world, token(grant)))
+    second = asyncio.ensure_future(take_all(world, token(other)))
+    await eventually(lambda: len(world.upstream.requests) == 2)
+    revoked_at = time.monotonic()
+    world.revoke(grant)
+    got, _ = await first
+    assert time.monotonic() - revoked_at < 1
+    assert not body_of(got)[1]
+    assert not second.done()
+    world.revoke(other)
+    await second
+
+
+async def test_event_stream_ends_with_an_error_event(world: World) -> None:
+    world.upstream.answering = endless("text/event-stream", b"data: tick\n\n")
+    grant = world.grant(expires_at=int(time.time()) + 1)
+    got, _ = await take_all(world, token(grant))
+    body, whole = body_of(got)
+    last = body.split(b"\n\n")[-2]
+    assert last.startswith(b'event: error\ndata: {"type": "https://gate.example/problems/grant-')
+    assert not whole
+
+
+async def test_error_event_does_not_join_half_an_event(world: World) -> None:
+    world.upstream.answering = endless("text/event-stream", b"data: 1234567\n\n")
+    limits = [{"kind": "data", "direction": "down", "bytes": 36}]
+    got, _ = await take_all(world, token(world.grant(limits=limits)))
+    body, _ = body_of(got)
+    events = body.split(b"\n\n")
+    assert events[:3] == [b"data: 1234567", b"data: 1234567", b"data: "]
+    assert events[3].startswith(b"event: error\n")
+
+
+@pytest.mark.parametrize("direction", ["down", "both"])
+async def test_download_is_cut_exactly_at_its_limit(world: World, direction: str) -> None:
+    world.upstream.answering = endless(piece=b"y" * 50_000)
+    for limit in (1, 999, 1000, 1001, 65_536, 70_001, 300_000):
+        grant = world.grant(limits=[{"kind": "data", "direction": direction, "bytes": limit}])
+        got, _ = await take_all(world, token(grant))
+        body, whole = body_of(got)
+        assert (len(body), whole) == (limit, False)
+        await world.settled()
+        assert world.ledger.used_of(grant) == limit
+
+
+async def test_body_of_exactly_the_limit_is_whole(world: World) -> None:
+    async def answering(request: Request, reader: Reader, writer: Writer) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"z" * 100_000)
+
+    world.upstream.answering = answering
+    limits = [{"kind": "data", "direction": "down", "bytes": 100_000}]
+    presented = token(world.grant(limits=limits))
+    reader, writer = await world.connect()
+    request = f"GET /gate/files/a HTTP/1.1\r\nHost: x\r\napicharge: {presented}\r\n\r\n".encode()
+    writer.write(request)
+    await reader.readuntil(b"\r\n\r\n")
+    assert await reader.readexactly(100_000) == b"z" * 100_000
+    writer.write(request)
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 402")
+    writer.close()
+
+
+async def test_data_limit_holds_to_the_byte_over_32_streams(world: World) -> None:
+    limit = 2_000_003
+    world.upstream.answering = endless(piece=b"y" * 40_000)
+    grant = world.grant(limits=[{"kind": "data", "direction": "down", "bytes": limit}])
+    presented = token(grant)
+    all_got = await asyncio.gather(*(take_all(world, presented) for _ in range(32)))
+    streams = [body_of(got) for got, _ in all_got if got.startswith(b"HTTP/1.1 200")]
+    assert sum(len(body) for body, _ in streams) == limit
+    assert not any(whole for _, whole in streams)
+    await world.settled()
+    assert world.ledger.used_of(grant) == limit
+
+
+async def upload(world: World, presented: str, size: int, *, sized: bool) -> bytes:
+    reader, writer = await world.connect()
+    framing = f"Content-Length: {size}" if sized else "Transfer-Encoding: chunked"
+    head = f"POST /gate/files/a HTTP/1.1\r\nHost: x\r\napicharge: {presented}\r\n{framing}\r\n\r\n"
+    writer.write(head.encode())
+    try:
+        for start in range(0, size, 10_000):
+            piece = b"u" * min(10_000, size - start)
+            writer.write(piece if sized else b"%x\r\n%s\r\n" % (len(piece), piece))
+            await writer.drain()
+        writer.write(b"" if sized else b"0\r\n\r\n")
+        return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+    finally:
+        writer.close()
+
+
+class Counting:
+    """An upstream that counts the body bytes that reach it, and whether a body was whole."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.whole = 0
+
+    async def __call__(self, request: Request, reader: Reader, writer: Writer) -> None:
+        if length := request.values("content-length"):
+            left = int(length[0])
+            while left:
+                piece = await reader.read(min(left, 65_536))
+                if not piece:
+                    return
+                left -= len(piece)
+                self.bytes += len(piece)
+        else:
+            while size := int((await reader.readuntil(b"\r\n")).strip(), 16):
+                left = size
+                while left:
+                    piece = await reader.read(left)
+                    if not piece:
+                        return
+                    left -= len(piece)
+                    self.bytes += len(piece)
+                await reader.readexactly(2)
+        self.whole += 1
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+@pytest.mark.parametrize("sized", [True, False])
+@pytest.mark.parametrize("limit", [1, 9_999, 123_456])
+async def test_upload_is_cut_exactly_at_its_limit(world: World, limit: int, sized: bool) -> None:
+    counting = world.upstream.answering = Counting()
+    grant = world.grant(limits=[{"kind": "data", "direction": "up", "bytes": limit}])
+    head = await upload(world, token(grant), 300_000, sized=sized)
+    assert head.startswith(b"HTTP/1.1 402")
+    await asyncio.wait_for(world.upstream.closed[0].wait(), 5)
+    assert (counting.bytes, counting.whole) == (limit, 0)
+    await world.settled()
+    assert world.ledger.used_of(grant) == limit
+
+
+async def test_upload_limit_holds_to_the_byte_over_32_streams(world: World) -> None:
+    counting, limit = Counting(), 1_000_001
+    world.upstream.answering = counting
+    grant = world.grant(limits=[{"kind": "data", "direction": "up", "bytes": limit}])
+    presented = token(grant)
+    heads = await asyncio.gather(
+        *(upload(world, presented, 100_000, sized=n % 2 == 0) for n in range(32))
+    )
+    await world.settled()
+    await eventually(lambda: all(gone.is_set() for gone in world.upstream.closed))
+    statuses = [head.split()[1] for head in heads]
+    assert counting.bytes == limit
+    assert statuses.count(b"200") == counting.whole
+    assert statuses.count(b"402") == 32 - counting.whole
+    assert world.ledger.used_of(grant) == limit
+
+
+async def test_upload_is_cut_when_the_grant_ends(world: World) -> None:
+    async def slow(request: Request, reader: Reader, writer: Writer) -> None:
+        await read_body(request, reader)
+
+    world.upstream.answering = slow
+    grant = world.grant(expires_at=int(time.time()) + 2)
+    reader, writer = await world.connect()
+    writer.write(
+        b"POST /gate/files/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        + f"apicharge: {token(grant)}\r\n\r\n5\r\nhello\r\n".encode()
+    )
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert head.startswith(b"HTTP/1.1 402")
+    assert time.time() - grant.expires_at < 1
+    await asyncio.wait_for(world.upstream.closed[0].wait(), 5)
+    writer.close()
+
+
+async def test_wall_clock_steps_change_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline of a running exchange is by the loop's own clock."""
+    world.upstream.answering = endless()
+    grant = world.grant()
+    running = asyncio.ensure_future(take_all(world, token(grant)))
+    await eventually(lambda: len(world.gate.watch) == 1)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 3600 * 24)
+    await asyncio.sleep(0.5)
+    assert not running.done()
+    world.revoke(grant)
+    await running
