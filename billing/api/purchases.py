@@ -84,7 +84,7 @@ class Sep7Callback(Endpoint):
     def post(self, request: Request, purchase_id: str) -> Response:
         """Where a SEP-7 wallet posts the transaction that it signed."""
         existing(purchase_id)
-        signed = dict(request.data.items()).get("xdr")
+        signed = request.data.get("xdr") if isinstance(request.data, dict) else None
         if not isinstance(signed, str) or not signed:
             raise BadRequest("xdr: This field is required.")
         offered = TransactionOffered(bodies.standard(signed, "xdr"))

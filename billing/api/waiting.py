@@ -8,7 +8,7 @@ answer is given at once: waiting is a courtesy.
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
@@ -27,7 +27,7 @@ LOOK_SECONDS = 0.1
 NUDGE_SECONDS = 0.3
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
-View = Callable[..., Awaitable[HttpResponse]]
+View = Callable[..., Coroutine[object, object, HttpResponse]]
 
 
 class Lookout:

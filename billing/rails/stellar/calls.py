@@ -92,25 +92,24 @@ def checked_entry(unsigned: str, *, buyer: str, signature: bytes, passphrase: st
     return signed_entry(unsigned, public_key=public_key, signature=signature)
 
 
-def signature_in(unsigned: str, offered: str) -> bytes:
-    """The signature that a client put into our entry. Any other difference is a refusal."""
+def checked_offer(unsigned: str, offered: str, *, buyer: str, passphrase: str) -> str:
+    """The signed entry, when `offered` is that and nothing else, byte for byte."""
+    signed = checked_entry(
+        unsigned, buyer=buyer, signature=signature_in(offered), passphrase=passphrase
+    )
+    if signed != offered:
+        raise AuthorizationInvalid("entry_xdr is not the signed entry of this instruction.")
+    return signed
+
+
+def signature_in(offered: str) -> bytes:
     try:
         entry = xdr.SorobanAuthorizationEntry.from_xdr(offered)
-        signature = _only_signature(_credentials(entry).signature)
-        stripped = xdr.SorobanAuthorizationEntry.from_xdr(offered)
-        if stripped.credentials.address is not None:
-            stripped.credentials.address.signature = scval.to_void()
-        same = (
-            stripped.to_xdr_bytes()
-            == xdr.SorobanAuthorizationEntry.from_xdr(unsigned).to_xdr_bytes()
-        )
+        return _only_signature(_credentials(entry).signature)
     except AuthorizationInvalid:
         raise
     except Exception as exc:
         raise AuthorizationInvalid("entry_xdr cannot be read.") from exc
-    if not same:
-        raise AuthorizationInvalid("entry_xdr is not the entry of this purchase instruction.")
-    return signature
 
 
 @dataclass(frozen=True, slots=True)

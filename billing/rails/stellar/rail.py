@@ -111,15 +111,19 @@ class StellarRail:
 
     def authorize(self, order: Order, instruction: Instruction, offered: Offered) -> Authorization:
         passphrase = self._chain.passphrase
-        if isinstance(offered, SignatureOffered | EntryOffered):
-            if isinstance(offered, EntryOffered):
-                signature = calls.signature_in(instruction.entry, offered.entry)
-            elif offered.signer != order.buyer:
+        if isinstance(offered, EntryOffered):
+            signed = calls.checked_offer(
+                instruction.entry, offered.entry, buyer=order.buyer, passphrase=passphrase
+            )
+            return Authorization(Kind.ENTRY, signed)
+        if isinstance(offered, SignatureOffered):
+            if offered.signer != order.buyer:
                 raise AuthorizationInvalid("The signer is not the buyer of this purchase.")
-            else:
-                signature = offered.signature
             signed = calls.checked_entry(
-                instruction.entry, buyer=order.buyer, signature=signature, passphrase=passphrase
+                instruction.entry,
+                buyer=order.buyer,
+                signature=offered.signature,
+                passphrase=passphrase,
             )
             return Authorization(Kind.ENTRY, signed)
         signed = envelopes.checked_transaction(

@@ -149,6 +149,7 @@ def failed_transaction(
     if not results or results[0].tr is None:
         return UNDERSTOOD_LATER
     invoked = results[0].tr.invoke_host_function_result
-    if invoked is None or invoked.code in BUILD_AGAIN:
+    if invoked is None or invoked.code in BUILD_AGAIN or not events:
+        # Nodes may leave the events out; the next simulation will say why.
         return UNDERSTOOD_LATER
     return refused_call("", events, contract=contract, asset=asset)

@@ -1,0 +1,21 @@
+"""The literal authorizations of tests/vectors, as orders."""
+
+import json
+from typing import Any
+
+from billing.rails.port import Order
+from marketplace.domain import quotes
+from tests.vectors.authorizations_by_hand import PATH
+
+KNOWN: dict[str, Any] = json.loads(PATH.read_text())
+VECTORS: list[dict[str, Any]] = KNOWN["vectors"]
+SIGNER = bytes.fromhex(KNOWN["signer"])
+
+
+def order_of(vector: dict[str, Any]) -> Order:
+    return Order(
+        purchase_id=bytes.fromhex(KNOWN["purchase_id"]),
+        buyer=KNOWN["buyer"],
+        access_key=bytes.fromhex(KNOWN["access_key"]),
+        quote=quotes.from_json(vector["quote"]),
+    )
