@@ -80,10 +80,16 @@ def services(upstream: str, dead: str) -> list[Json]:
         route("brief", quote(0, 1)),
     ]
     return [
-        {"slug": "files", "upstream": upstream, "payee": PAYEE, "routes": files},
-        {"slug": "dead", "upstream": dead, "payee": PAYEE, "routes": [route("all", quote())]},
-        {"slug": "slow", "upstream": upstream, "payee": PAYEE, "routes": [route("all", quote())]},
+        service("files", upstream, files),
+        service("dead", dead, [route("all", quote())]),
+        service("slow", upstream, [route("all", quote())]),
     ]
+
+
+def service(slug: str, upstream: str, routes: list[Json]) -> Json:
+    """By HEAD its root answers too, so that `sell` sees when the gate knows the service."""
+    root = {"slug": "root", "path": "/", "methods": ["HEAD"], "quotes": []}
+    return {"slug": slug, "upstream": upstream, "payee": PAYEE, "routes": [root, *routes]}
 
 
 @pytest.fixture(scope="package")
@@ -116,8 +122,8 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
             market.fund(PAYEE)
             (dead,) = free_ports(1)
             url = f"http://127.0.0.1:{upstream.server_address[1]}"
-            for service in services(url, f"http://127.0.0.1:{dead}"):
-                server.sell(service)
+            for each in services(url, f"http://127.0.0.1:{dead}"):
+                server.sell(each)
             server.python(IMPATIENT)
             yield market
     finally:
