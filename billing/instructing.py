@@ -14,7 +14,6 @@ from django.db.models import Q
 from billing import auditing, conf
 from billing.domain import freebies
 from billing.domain.errors import BillingError, QuoteExpired, QuoteInvalid, TooMany
-from billing.domain.networks import network_of
 from billing.domain.purchases import State
 from billing.models import OPEN_PER_BUYER, Purchase
 from billing.rails.port import Instruction, Order
@@ -54,7 +53,7 @@ def instruct(wish: Wish, *, now_s: float) -> Purchase:
 
 
 def signable(
-    route_id: str, buyer: str, client_address: str, *, now_s: float
+    route_id: str, buyer: str, client_network: str, *, now_s: float
 ) -> dict[str, object] | None:
     """A ready instruction for the route's cheapest quote, or None: a 402 says nothing else then.
 
@@ -76,7 +75,6 @@ def signable(
     ).first()
     if fresh is not None:
         return answer(fresh)
-    client_network = network_of(client_address)
     asked = Purchase.objects.filter(
         client_network=client_network, created_at_s__gte=int(now_s) - RETRY_SECONDS
     )

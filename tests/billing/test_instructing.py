@@ -19,7 +19,7 @@ from tests.billing.buying import person
 from tests.billing.working import BUYER, PAYEE, Shop
 from tests.fakes.rail import FakeRail
 
-HOME_ADDRESS = "192.0.2.7"
+HOME_NETWORK = "192.0.2.0/24"
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def on_sale(shop: Shop) -> str:
 
 
 def signable(on_sale: str, buyer: str = BUYER.address) -> dict[str, object] | None:
-    return instructing.signable(on_sale, buyer, HOME_ADDRESS, now_s=time.time())
+    return instructing.signable(on_sale, buyer, HOME_NETWORK, now_s=time.time())
 
 
 def test_signable_is_an_instruction_for_the_cheapest_quote(shop: Shop, on_sale: str) -> None:

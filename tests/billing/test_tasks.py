@@ -1,0 +1,48 @@
+"""As it runs on the embedded default: worker and beat as threads, and a real network."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from apicharge_site.celery import app
+from apicharge_site.embedded import start_workers
+from billing import channels, keys
+from billing.models import Purchase
+from tests.billing.api.speaking import Api
+from tests.billing.buying import person, quote_for
+from tests.sandboxes import RunningSandbox
+from tests.waiting import until
+
+
+@pytest.fixture
+def workers(database: str, on_sandbox: RunningSandbox, tmp_path: Path) -> Iterator[None]:
+    channels.ensure(2, now_s=time.time())
+    keys.ensure_registered()
+    stop = start_workers(app, tmp_path / "celery")
+    yield
+    stop()
+
+
+@pytest.mark.parametrize("amount", [0, 2_500_000])
+def test_authorized_purchase_is_granted_by_the_workers(
+    workers: None, on_sandbox: RunningSandbox, amount: int, request: pytest.FixtureRequest
+) -> None:
+    buyer, payee = (person(f"{request.node.name} {role}") for role in ("buyer", "payee"))
+    for somebody in (buyer, payee):
+        on_sandbox.fund(somebody.address, "USDC")
+    api = Api()
+    instruction = api.buy(quote_for(payee.address, amount=amount).to_json(), buyer).body
+    api.authorize(instruction, buyer)
+    until(lambda: Purchase.objects.get(pk=instruction["id"]).state == "granted", seconds=20)
+
+
+def test_tasks_are_hints_without_results_or_moments(settings: object) -> None:
+    assert app.conf.task_ignore_result
+    assert app.conf.accept_content == ["json"]
+    tasks = {name for name in app.tasks if name.startswith("billing.")}
+    assert tasks == {"billing.tasks.advance", "billing.tasks.advance_due", "billing.tasks.follow"}
+    scheduled = {entry["task"]: entry["schedule"] for entry in app.conf.beat_schedule.values()}
+    assert set(scheduled) <= tasks
+    assert max(scheduled.values()) <= 1.0
