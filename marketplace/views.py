@@ -1,6 +1,5 @@
 """The quotes endpoint: public, for any origin, and cheap to ask often."""
 
-import json
 import time
 
 from django.conf import settings
@@ -11,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from gateway.domain.errors import ROUTE_NOT_FOUND, problem_document
+from gateway.domain.errors import KEYS_UNAVAILABLE, ROUTE_NOT_FOUND, Problem, problem_body
 from marketplace import quoting
 
 FRESH_SECONDS = 30
@@ -26,6 +25,7 @@ class QuotesView(APIView):
         responses={
             200: OpenApiTypes.OBJECT,
             (404, "application/problem+json"): OpenApiTypes.OBJECT,
+            (503, "application/problem+json"): OpenApiTypes.OBJECT,
         },
     )
     def get(self, request: Request) -> Response | HttpResponse:
@@ -33,14 +33,18 @@ class QuotesView(APIView):
         try:
             document = quoting.document(route_id, time.time())
         except quoting.UnknownRoute:
-            return _not_found(route_id or "")
+            detail = f"No route {(route_id or '')[:128]!r} is sold here; leave `route` out for all."
+            return _problem(ROUTE_NOT_FOUND, detail)
+        except quoting.NoQuoteKey:
+            return _problem(KEYS_UNAVAILABLE, "This process has no quote key: it sells nothing.")
         headers = {**PUBLIC, "Cache-Control": f"public, max-age={FRESH_SECONDS}"}
         return Response(document, headers=headers)
 
 
-def _not_found(route_id: str) -> HttpResponse:
-    detail = f"No route {route_id[:128]!r} is sold here. Leave out `route` to see all."
-    problem = problem_document(ROUTE_NOT_FOUND, origin=settings.ORIGIN, detail=detail)
+def _problem(problem: Problem, detail: str) -> HttpResponse:
     return HttpResponse(
-        json.dumps(problem), status=404, content_type="application/problem+json", headers=PUBLIC
+        problem_body(problem, origin=settings.ORIGIN, detail=detail),
+        status=problem.status,
+        content_type="application/problem+json",
+        headers=PUBLIC,
     )

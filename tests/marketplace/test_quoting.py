@@ -1,6 +1,3 @@
-import threading
-from collections.abc import Callable
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -104,18 +101,3 @@ def test_queries_do_not_grow_with_the_catalogue() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert len(signatures(shop.NOW_S)) == 6
     assert len(queries) == 2
-
-
-@pytest.mark.django_db(transaction=True)
-def test_many_at_once_sign_one_quote(together: Callable[[int, Callable[[], object]], None]) -> None:
-    shop.stall()
-    seen: list[str] = []
-    lock = threading.Lock()
-
-    def ask() -> None:
-        found = signatures(shop.NOW_S)
-        with lock:
-            seen.extend(found)
-
-    together(8, ask)
-    assert (len(seen), len(set(seen)), Quote.objects.count()) == (8, 1, 1)

@@ -1,18 +1,8 @@
-"""Every problem type in words: what `{origin}/problems/<slug>` answers."""
+"""What the gate answers instead of the API."""
 
-from dataclasses import dataclass
+from marketplace.explaining.problem import Explained
 
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    slug: str
-    status: int
-    title: str
-    meaning: str
-    remedy: str
-
-
-_ALL = [
+GATE = [
     Explained(
         "payment-required",
         402,
@@ -154,5 +144,3 @@ _ALL = [
         "Repeat the call; tell the operator if it stays so.",
     ),
 ]
-
-PROBLEMS = {explained.slug: explained for explained in _ALL}

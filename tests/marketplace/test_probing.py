@@ -1,0 +1,103 @@
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.addresses import Policy
+from marketplace import probing
+from marketplace.probing import Answered, Failed
+
+LOOPBACK = Policy.of(["127.0.0.0/8"])
+
+
+class Upstream(http.server.BaseHTTPRequestHandler):
+    asked: list[tuple[str, str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append((self.path, self.headers["Host"]))
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif self.path == "/large":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain")
+            self.end_headers()
+            for _ in range(100):
+                self.wfile.write(b"x" * 1000)
+        elif self.path == "/silent":
+            time.sleep(1)
+        else:
+            self.send_response(200)
+            self.send_header("Content-Length", "5")
+            self.end_headers()
+            self.wfile.write(b"hello")
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def upstream() -> Iterator[int]:
+    Upstream.asked.clear()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_answer_is_told_with_its_first_bytes(upstream: int) -> None:
+    answer = probing.probe(f"http://localhost:{upstream}/", Policy.of(["127.0.0.0/8", "::1/128"]))
+    if isinstance(answer, Failed):  # localhost is ::1 first on this machine; nobody listens there.
+        answer = probing.probe(f"http://127.0.0.1:{upstream}/", LOOPBACK)
+    assert isinstance(answer, Answered)
+    assert (answer.status, answer.beginning) == (200, "hello")
+    assert Upstream.asked[0][1].endswith(f":{upstream}")
+
+
+def test_redirect_is_shown_and_not_followed(upstream: int) -> None:
+    answer = probing.probe(f"http://127.0.0.1:{upstream}/moved", LOOPBACK)
+    assert isinstance(answer, Answered)
+    assert answer.status == 302
+    assert [path for path, _ in Upstream.asked] == ["/moved"]
+
+
+def test_large_answer_is_read_as_far_as_it_is_shown(upstream: int) -> None:
+    answer = probing.probe(f"http://127.0.0.1:{upstream}/large", LOOPBACK)
+    assert isinstance(answer, Answered)
+    assert answer.beginning == "x" * probing.SHOWN_BYTES
+
+
+def test_silence_ends_with_the_deadline(upstream: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "PROBE_SECONDS", 0.2)
+    started = time.monotonic()
+    assert isinstance(probing.probe(f"http://127.0.0.1:{upstream}/silent", LOOPBACK), Failed)
+    assert time.monotonic() - started < 0.9
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://10.0.0.1/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://[fd00::1]/",
+        "http://2130706433/",
+        "file:///etc/passwd",
+        "http://",
+        "x",
+    ],
+)
+def test_address_that_is_not_allowed_is_not_connected_to(url: str) -> None:
+    assert isinstance(probing.probe(url, Policy.of([])), Failed)
+
+
+def test_nobody_listening_is_said(unused_tcp_port: int) -> None:
+    answer = probing.probe(f"http://127.0.0.1:{unused_tcp_port}/", LOOPBACK)
+    assert isinstance(answer, Failed)
+    assert "Connect" in answer.reason
