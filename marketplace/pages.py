@@ -15,7 +15,6 @@ from marketplace.context import site
 from marketplace.domain import plans
 from marketplace.models import Category, Route, RouteQuote, Service
 from marketplace.showing import RoutePlans, gate_address, plan, route_plans
-from marketplace.snippets import snippets
 
 LLMS_SERVICES_MAX = 500
 
@@ -66,7 +65,7 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "routes": routes,
         "priced": [route for route in routes if route.plans],
         "address": gate_address(found),
-        "snippets": snippets(routes[0].address if routes else gate_address(found)),
+        "snippets": routes[0].snippets if routes else (),
     }
     return render(request, "marketplace/service.html", context)
 
@@ -151,6 +150,6 @@ def _purchase(route_id: str, *, now_s: float) -> dict[str, object] | None:
             for price, quote in zip(prices, signed, strict=True)
         ],
         "chain": settings.CHAIN,
-        "snippets": snippets(shown.address),
+        "snippets": shown.snippets,
         "payment_required": False,
     }

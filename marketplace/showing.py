@@ -10,6 +10,7 @@ from django.urls import reverse
 from gateway.domain.limits import parse_limits
 from marketplace.domain import plans
 from marketplace.models import Route, RouteQuote, Service
+from marketplace.snippets import Example, Snippet, snippets
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class RoutePlans:
     address: str  # What a client calls.
     url: str  # Where a person buys.
     plans: tuple[Plan, ...]
+    snippets: tuple[Snippet, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,26 @@ def plan(price: RouteQuote) -> Plan:
 
 
 def route_plans(service: Service, route: Route, prices: Iterable[RouteQuote]) -> RoutePlans:
+    shown = tuple(plan(price) for price in prices)
+    address = f"{gate_address(service)}{quote(route.path, safe='/%')}"
     return RoutePlans(
         identifier=f"{service.slug}/{route.slug}",
         name=route.name,
         description=route.description,
         path=route.path,
         methods=" ".join(route.methods) or "any method",
-        address=f"{gate_address(service)}{quote(route.path, safe='/%')}",
+        address=address,
         url=reverse("marketplace:route", args=[service.slug, route.slug]),
-        plans=tuple(plan(price) for price in prices),
+        plans=shown,
+        snippets=tuple(snippets(Example.of(address, route.methods, _budget(shown)))),
     )
+
+
+def _budget(offered: tuple[Plan, ...]) -> str:
+    """Enough for the first plan that costs something; plans come cheapest first."""
+    paid = (each for each in offered if not each.is_free)
+    first = next(paid, None)
+    return f"{first.asset}:{first.price.replace(',', '')}" if first else "USDC:1"
 
 
 def card(service: Service, prices: list[RouteQuote]) -> Card:

@@ -116,7 +116,7 @@ def test_service_page_says_price_time_limits_and_what_happens_at_them(client: Cl
         "0.10",  # an hour
         "http://127.0.0.1:8000/gate/weather/forecast",
         shop.account("Alba"),
-        "apicharge buy http://127.0.0.1:8000/gate/weather/forecast",
+        "apicharge buy http://127.0.0.1:8000/gate/weather/forecast --budget USDC:2.40",
     ):
         assert said in page
 
