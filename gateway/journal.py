@@ -17,6 +17,7 @@ import fcntl
 import mmap
 import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -28,6 +29,7 @@ SLOTS_MAX = 65_536  # 512 KiB; one lease each, so as many busy limits as one pro
 SIZE_BYTES = (SLOTS_FROM + SLOTS_MAX) * WORD_BYTES
 BOOT_ID_AT = 2 * WORD_BYTES
 NODE_ID_AT = 8 * WORD_BYTES
+SWEEP_AFTER_S = 24 * 3600
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -48,6 +50,7 @@ class Journal:
 
     def __init__(self, directory: Path, node_id: UUID, boot: str) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(directory, boot)
         self.path = path_of(directory, node_id)
         # Locked before it gets its name: a journal that can be seen unlocked has a dead owner.
         draft = self.path.with_suffix(".draft")
@@ -136,11 +139,43 @@ def peek(path: Path, node_id: UUID, boot: str, slot: int) -> int | None:
         os.close(descriptor)
 
 
-def _belongs(descriptor: int, node_id: UUID, boot: str) -> bool:
+def _header(descriptor: int) -> bytes | None:
     header = os.pread(descriptor, SLOTS_FROM * WORD_BYTES, 0)
+    is_ours = int.from_bytes(header[:WORD_BYTES], sys.byteorder) == MAGIC
+    return header if is_ours and len(header) == SLOTS_FROM * WORD_BYTES else None
+
+
+def _boot_of(header: bytes) -> bytes:
+    return header[BOOT_ID_AT : BOOT_ID_AT + 36]
+
+
+def _belongs(descriptor: int, node_id: UUID, boot: str) -> bool:
+    header = _header(descriptor)
     return (
-        len(header) == SLOTS_FROM * WORD_BYTES
-        and int.from_bytes(header[:WORD_BYTES], sys.byteorder) == MAGIC
-        and header[BOOT_ID_AT : BOOT_ID_AT + 36] == boot.encode()
+        header is not None
+        and _boot_of(header) == boot.encode()
         and header[NODE_ID_AT : NODE_ID_AT + 16] == node_id.bytes
     )
+
+
+def _sweep(directory: Path, boot: str) -> None:
+    """Journals of former boots prove nothing any more.
+
+    Unless the directory is shared with another machine, whose processes settle their dead within
+    seconds: so only what nobody locks and nobody has touched for a day.
+    """
+    for path in [*directory.glob("*.journal"), *directory.glob("*.draft")]:
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            continue  # Its process has just left.
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            header = _header(descriptor)
+            age_s = time.time() - os.fstat(descriptor).st_mtime
+            if header is not None and _boot_of(header) != boot.encode() and age_s > SWEEP_AFTER_S:
+                path.unlink(missing_ok=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(descriptor)

@@ -20,6 +20,7 @@ from gateway.journal import (
 
 NODE = uuid.UUID("00000000-0000-4000-8000-000000000001")
 OTHER_NODE = uuid.UUID("00000000-0000-4000-8000-000000000002")
+THIRD_NODE = uuid.UUID("00000000-0000-4000-8000-000000000003")
 BOOT = "11111111-2222-3333-4444-555555555555"
 OTHER_BOOT = "11111111-2222-3333-4444-666666666666"
 SPENDS_FOR_EVER = """
@@ -112,3 +113,13 @@ def test_the_file_is_its_owners_alone_and_takes_real_blocks(tmp_path: Path) -> N
     assert status.st_mode & 0o777 == 0o600
     assert status.st_blocks * 512 >= status.st_size
     journal.close(remove=True)
+
+
+def test_journals_of_former_boots_are_swept_away_after_a_day(tmp_path: Path) -> None:
+    for node, boot in [(NODE, OTHER_BOOT), (OTHER_NODE, OTHER_BOOT), (THIRD_NODE, BOOT)]:
+        Journal(tmp_path, node, boot).close(remove=False)
+    for node in (NODE, THIRD_NODE):
+        os.utime(path_of(tmp_path, node), (0, 0))
+    Journal(tmp_path, uuid.uuid4(), BOOT).close(remove=True)
+    kept = {path_of(tmp_path, OTHER_NODE), path_of(tmp_path, THIRD_NODE)}
+    assert set(tmp_path.iterdir()) == kept
