@@ -1,0 +1,126 @@
+"""The console's headers and cookies, and the keys that settings read."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import environ
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from apicharge_site import state
+from apicharge_site.security import POLICY
+
+ROOT = Path(__file__).parents[2]
+SEED = "ab" * 32
+
+
+@pytest.mark.django_db
+def test_every_page_carries_the_policy_and_has_nothing_inline(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("staff"))
+    addresses = ["/", "/llms.txt", "/nope", "/problems/", "/apicharge/v1/quotes"]
+    addresses += [reverse("admin:index"), reverse("admin:marketplace_service_add")]
+    addresses += [reverse("admin:marketplace_routequote_add"), reverse("admin:auth_user_add")]
+    for address in addresses:
+        response = client.get(address)
+        assert response.headers["Content-Security-Policy"] == POLICY
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["X-Frame-Options"] == "DENY"
+        page = response.content.decode()
+        assert re.findall(r"<script(?![^>]* src=)", page) == []
+        assert re.findall(r"\son\w+=\"", page) == []
+
+
+def test_policy_lets_nothing_in_from_elsewhere() -> None:
+    assert "unsafe" not in POLICY
+    assert "http" not in POLICY
+    assert "*" not in POLICY
+
+
+def settings_of(home: Path, *names: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What a fresh process reads from this environment alone."""
+    code = f"from django.conf import settings as s; print([getattr(s, n) for n in {names!r}])"
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={
+            **kept,
+            "APICHARGE_HOME": str(home),
+            "DJANGO_SETTINGS_MODULE": "apicharge_site.settings",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_cookies_travel_over_https_alone_where_the_site_does(tmp_path: Path) -> None:
+    names = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY")
+    plain = settings_of(tmp_path, *names)
+    assert plain.stdout.strip() == "[False, False, True]"
+    tls = settings_of(tmp_path, *names, APICHARGE_ORIGIN="https://gw.example")
+    assert tls.stdout.strip() == "[True, True, True]"
+
+
+def test_gateway_holds_no_signing_key_and_refuses_one(tmp_path: Path) -> None:
+    names = ("QUOTE_KEY_SEED", "GRANT_KEY_SEED", "CHANNEL_KEY_SEED")
+    bare = settings_of(tmp_path, *names, APICHARGE_ROLE="gateway")
+    assert bare.stdout.strip() == "[None, None, None]"
+    assert not (tmp_path / "keys" / "quote").exists()
+    for name in ("APICHARGE_QUOTE_KEY", "APICHARGE_GRANT_KEY_FILE", "APICHARGE_CHANNEL_KEY"):
+        given = settings_of(tmp_path, "ROLE", APICHARGE_ROLE="gateway", **{name: SEED})
+        assert given.returncode != 0
+        assert name in given.stderr
+        assert SEED not in given.stderr
+
+
+def test_production_makes_no_keys_and_no_sandbox(tmp_path: Path) -> None:
+    production = {
+        "APICHARGE_PRODUCTION": "1",
+        "APICHARGE_SECRET_KEY": "x" * 50,
+        "DATABASE_URL": "postgres://a@127.0.0.1/b",
+    }
+    sandbox = settings_of(tmp_path, "CHAIN", **production)
+    assert "APICHARGE_NETWORK" in sandbox.stderr
+    contract = "CBIGZMWIYL5Q4YCSXEZWTUDSESA5A5ECMYEDX6G5LFGFJSPJPT4UIU2O"
+    real = {"APICHARGE_NETWORK": "testnet", "APICHARGE_CONTRACT": contract}
+    keyless = settings_of(tmp_path, "CHAIN", **production, **real)
+    assert "APICHARGE_QUOTE_KEY" in keyless.stderr
+
+
+def test_seed_comes_from_the_environment_a_named_file_or_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = environ.Env()
+    made = state.seed(tmp_path, "quote", env, production=False)
+    assert state.seed(tmp_path, "quote", env, production=False).reveal() == made.reveal()
+    assert (tmp_path / "keys" / "quote").stat().st_mode & 0o077 == 0
+    named = tmp_path / "named"
+    named.write_text(SEED + "\n")
+    monkeypatch.setenv("APICHARGE_QUOTE_KEY_FILE", str(named))
+    assert state.seed(tmp_path, "quote", env, production=True).reveal() == SEED
+    monkeypatch.setenv("APICHARGE_QUOTE_KEY", "cd" * 32)
+    assert state.seed(tmp_path, "quote", env, production=True).reveal() == "cd" * 32
+
+
+@pytest.mark.parametrize("bad", ["ab" * 31, "AB" * 32, "zz" * 32, "ab" * 33])
+def test_malformed_seed_is_refused_without_showing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: str
+) -> None:
+    monkeypatch.setenv("APICHARGE_QUOTE_KEY", bad)
+    with pytest.raises(state.Misconfigured) as caught:
+        state.seed(tmp_path, "quote", environ.Env(), production=False)
+    assert bad not in str(caught.value)
+
+
+def test_secret_does_not_show_itself() -> None:
+    secret = state.Secret(SEED)
+    assert SEED not in f"{secret} {secret!r} {[secret]} {vars(secret).keys()}"
+    assert secret.reveal() == SEED
