@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 import psycopg
 import pytest
@@ -104,13 +104,15 @@ def stop_postgres(server: PostgresServer) -> None:
     shutil.rmtree(server.directory.parent)
 
 
+def no_postgres() -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail("PostgreSQL's initdb and pg_ctl are not on this machine")
+    pytest.skip("PostgreSQL's initdb and pg_ctl are not on this machine")
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    server = start_postgres()
-    if server is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("PostgreSQL's initdb and pg_ctl are not on this machine")
-        pytest.skip("PostgreSQL's initdb and pg_ctl are not on this machine")
+    server = start_postgres() or no_postgres()
     try:
         yield server
     finally:
