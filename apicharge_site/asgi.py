@@ -5,13 +5,14 @@ else, `console` the site and nothing gated, `all` both.
 """
 
 import os
+from collections.abc import Awaitable, Callable
 
 from channels.routing import ProtocolTypeRouter
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apicharge_site.settings")
-django_application = get_asgi_application()
+django_application: Callable[..., Awaitable[None]] = get_asgi_application()
 
 # Django's apps are loaded from here on.
 from apicharge_site import gating  # noqa: E402
@@ -19,7 +20,8 @@ from apicharge_site.health import PATHS, Health  # noqa: E402
 from gateway.asgi import Receive, Reply, Scope, Send, answer  # noqa: E402
 
 gate = gating.mounted()
-health = Health({"routes": gate.is_ready} if gate is not None else {})
+checks = {"database": gating.database_answers}
+health = Health({**checks, "routes": gate.is_ready} if gate is not None else checks)
 serves_site = settings.ROLE in {"all", "console"}
 NOT_HERE = Reply(404, [(b"content-type", b"text/plain")], b"This node answers gated routes only.\n")
 

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from billing import instructing
 from billing.domain.networks import network_of
@@ -38,33 +38,50 @@ async def beside(work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(BESIDE, run)
 
 
+async def database_answers() -> bool:
+    def select() -> bool:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except DatabaseError:
+            return False
+        return True
+
+    return await beside(select)
+
+
 class MountedGate:
     """Started by the server's lifespan, or by the first call under a server that has none."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._starting = asyncio.Lock()
-        self._started = False
+        self._starting: asyncio.Task[None] | None = None
 
     def owns(self, scope: Scope) -> bool:
         return self._gate.owns(scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._started:
+        if not self._has_started():
             await self.start()
         await self._gate(scope, receive, send)
 
     async def start(self) -> None:
-        async with self._starting:
-            if not self._started:
-                await self._gate.start()
-                self._started = True
+        if self._starting is None or (self._starting.done() and not self._has_started()):
+            self._starting = asyncio.get_running_loop().create_task(self._gate.start())
+        # Whoever gives up waiting must not leave a gate that is started half.
+        await asyncio.shield(self._starting)
+
+    def _has_started(self) -> bool:
+        task = self._starting
+        return task is not None and task.done() and task.exception() is None
 
     async def stop(self) -> None:
-        if self._started:
+        if self._has_started():
             await self._gate.stop()
 
     async def is_ready(self) -> bool:
+        if not self._has_started():
+            await self.start()
         return self._gate.routing.table is not None and self._gate.routing.is_fresh()
 
 

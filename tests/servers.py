@@ -77,6 +77,10 @@ class Process:
             self._running.stdin.close()
         return status
 
+    def signal(self, number: int) -> None:
+        assert self._running is not None
+        self._running.send_signal(number)
+
     def stop(self) -> int:
         assert self._running is not None
         self._running.send_signal(signal.SIGTERM)

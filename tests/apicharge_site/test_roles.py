@@ -1,0 +1,88 @@
+"""What each role mounts, and what it refuses to hold."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.apicharge_site.conftest import Site
+from tests.servers import ROOT, Process, answers, free_ports
+from tests.waiting import until
+
+SEED = "5" * 64
+
+
+@contextmanager
+def another(site: Site, role: str, home: Path, *command: str) -> Iterator[str]:
+    """One more process on the site's database, with a state directory of its own."""
+    [port] = free_ports(1)
+    database = f"sqlite:///{site.server.home}/apicharge.sqlite3"
+    changed = {"APICHARGE_ROLE": role, "APICHARGE_HOME": str(home), "DATABASE_URL": database}
+    process = Process(
+        [word.format(port=port) for word in command],
+        {**site.server.environment, **changed},
+        home / f"{role}.log",
+    )
+    process.start()
+    origin = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: answers(f"{origin}/readyz"), seconds=60)
+        yield origin
+    finally:
+        process.kill()
+
+
+SERVE = ("manage", "serve", "--port", "{port}")
+
+
+def test_gateway_serves_gated_routes_without_keys_and_nothing_else(
+    site: Site, tmp_path: Path
+) -> None:
+    token = site.token()
+    with another(site, "gateway", tmp_path, *SERVE) as origin:
+        gated = httpx.get(f"{origin}/gate/files/files/10.bin", headers={"apicharge": token})
+        assert (gated.status_code, len(gated.content)) == (200, 10)
+        assert httpx.get(f"{origin}/gate/files/files/10.bin").status_code == 402
+        for path in ("/", "/admin/", "/apicharge/v1/quotes", "/static/css/site.css"):
+            assert httpx.get(f"{origin}{path}").status_code == 404, path
+    assert not {path.name for path in (tmp_path / "keys").glob("*")} & {"quote", "grant", "channel"}
+
+
+def test_console_serves_the_site_and_no_gate(site: Site, tmp_path: Path) -> None:
+    with another(site, "console", tmp_path, *SERVE) as origin:
+        assert httpx.get(f"{origin}/").status_code == 200
+        assert httpx.get(f"{origin}/apicharge/v1/quotes").status_code == 200
+        assert httpx.get(f"{origin}/admin/login/").status_code == 200
+        assert httpx.get(f"{origin}/gate/files/files/10.bin").status_code == 404
+
+
+def test_runserver_serves_the_admin_and_gates_a_small_call(site: Site, tmp_path: Path) -> None:
+    token = site.token()
+    command = ("manage", "runserver", "--noreload", "{port}")
+    with another(site, "all", tmp_path, *command) as origin:
+        assert "Log in" in httpx.get(f"{origin}/admin/login/").text
+        assert httpx.get(f"{origin}/gate/files/files/10.bin").status_code == 402
+        gated = httpx.get(f"{origin}/gate/files/files/10.bin", headers={"apicharge": token})
+        assert (gated.status_code, len(gated.content)) == (200, 10)
+
+
+@pytest.mark.parametrize("name", ["QUOTE", "GRANT", "CHANNEL"])
+def test_gateway_refuses_to_start_with_a_signing_key(name: str, tmp_path: Path) -> None:
+    variables = {"APICHARGE_ROLE": "gateway", "APICHARGE_HOME": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "serve", "--port", "0"],
+        cwd=ROOT,
+        env={**os.environ, **variables, f"APICHARGE_{name}_KEY": SEED},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode != 0
+    assert f"unset ['APICHARGE_{name}_KEY']" in ended.stderr
+    assert SEED not in ended.stderr
