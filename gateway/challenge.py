@@ -32,6 +32,7 @@ class Challenge:
     def __init__(self, config: GateConfig, ports: Ports) -> None:
         self._origin = config.origin
         self._ports = ports
+        self._page_policy = (b"content-security-policy", _page_policy(config.origin).encode())
         self._remembered: dict[tuple[int, Refusal], bytes] = {}
 
     async def reply(self, refusal: Refusal, scope: Scope, table: RouteTable | None) -> Reply:
@@ -44,7 +45,8 @@ class Challenge:
         headers += self._links(route)
         wanted = preferred(header(scope["headers"], b"accept") or "*/*", OFFERED)
         if wanted == HTML and (page := await self._page(route)) is not None:
-            return _reply(refusal, [*headers, NOSNIFF], f"{HTML}; charset=utf-8", page)
+            headers += [NOSNIFF, self._page_policy]
+            return _reply(refusal, headers, f"{HTML}; charset=utf-8", page)
         headers += SANDBOX
         if wanted == MARKDOWN:
             text = self._markdown(route, refusal).encode()
@@ -153,6 +155,14 @@ class Challenge:
 
 def _reply(refusal: Refusal, headers: Headers, content_type: str, body: bytes) -> Reply:
     return Reply(refusal.problem.status, [*headers, (b"content-type", content_type.encode())], body)
+
+
+def _page_policy(origin: str) -> str:
+    """The purchase page is the site's own, wherever it is shown: not sandboxed, not framed."""
+    return (
+        f"default-src 'self' {origin}; img-src 'self' {origin} data:; object-src 'none'; "
+        f"base-uri 'none'; form-action 'self' {origin}; frame-ancestors 'none'"
+    )
 
 
 def _summary(route: Route) -> str:

@@ -91,7 +91,7 @@ class Exchange:
         self._head: AnswerHead | None = None
         self._status: int | None = None
         self._tail = b""
-        self._inbox: asyncio.Queue[tuple[bytes, bool]] | None = None
+        self._inbox: asyncio.Queue[tuple[bytes, bool] | None] | None = None
         self._upload_begun = False
         # Since when the upstream, and nobody else, keeps us waiting.
         self._waiting_since: float | None = None
@@ -145,6 +145,7 @@ class Exchange:
         finally:
             if self.listener is not None:
                 self.listener.cancel()
+            self._stop_upload()
             self._settle()
 
     def _ledger_end(self) -> End:
@@ -266,7 +267,7 @@ class Exchange:
         try:
             while more:
                 self._waiting_since = None
-                body, more = await self._inbox.get()
+                body, more = await self._next_of_upload(self._inbox)
                 sent = 0
                 while sent < len(body):
                     granted = await self._granted(Direction.UP, len(body) - sent)
@@ -281,6 +282,21 @@ class Exchange:
             raise
         if self._head is None:
             self._waiting_since = clock()
+
+    async def _next_of_upload(
+        self, inbox: "asyncio.Queue[tuple[bytes, bool] | None]"
+    ) -> tuple[bytes, bool]:
+        message = None if self.end else await inbox.get()
+        if message is None:
+            raise GateFault(self.end or End.FAULT, "The exchange has ended.")
+        return message
+
+    def _stop_upload(self) -> None:
+        """Wake the upload, to break off. A cancelled call alone would go on waiting for it."""
+        if self._inbox is not None:
+            while not self._inbox.empty():
+                self._inbox.get_nowait()
+            self._inbox.put_nowait(None)
 
     async def farewell(self) -> None:
         """Tell the reader of a running answer why it ends here, and end it as no whole one ends."""

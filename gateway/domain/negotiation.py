@@ -12,7 +12,7 @@ def preferred(accept: str, offered: Sequence[str]) -> str:
     def liking(form: str) -> tuple[float, int]:
         fitting = [(exactness, q) for name, q in ranges if (exactness := _fits(name, form))]
         exactness, q = max(fitting, default=(0, 0.0))  # The most exact range decides.
-        return q, exactness
+        return q, exactness if q else 0
 
     return max(offered, key=liking)
 

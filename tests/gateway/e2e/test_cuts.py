@@ -60,7 +60,7 @@ async def test_running_body_is_cut_when_the_grant_ends(world: World) -> None:
     assert body
     assert not whole
     await world.settled()
-    assert world.ledger.used_of(grant) == 1
+    assert world.used(grant) == 1
     await eventually(lambda: [end.reason for end in world.ledger.ends] == ["expired"])
 
 
@@ -124,7 +124,7 @@ async def test_download_is_cut_exactly_at_its_limit(world: World, direction: str
         body, whole = body_of(got)
         assert (len(body), whole) == (limit, False)
         await world.settled()
-        assert world.ledger.used_of(grant) == limit
+        assert world.used(grant) == limit
 
 
 async def test_body_of_exactly_the_limit_is_whole(world: World) -> None:
@@ -154,7 +154,7 @@ async def test_data_limit_holds_to_the_byte_over_32_streams(world: World) -> Non
     assert sum(len(body) for body, _ in streams) == limit
     assert not any(whole for _, whole in streams)
     await world.settled()
-    assert world.ledger.used_of(grant) == limit
+    assert world.used(grant) == limit
 
 
 async def upload(world: World, presented: str, size: int, *, sized: bool) -> bytes:
@@ -213,7 +213,7 @@ async def test_upload_is_cut_exactly_at_its_limit(world: World, limit: int, size
     await asyncio.wait_for(world.upstream.closed[0].wait(), 5)
     assert (counting.bytes, counting.whole) == (limit, 0)
     await world.settled()
-    assert world.ledger.used_of(grant) == limit
+    assert world.used(grant) == limit
 
 
 async def test_upload_limit_holds_to_the_byte_over_32_streams(world: World) -> None:
@@ -230,7 +230,7 @@ async def test_upload_limit_holds_to_the_byte_over_32_streams(world: World) -> N
     assert counting.bytes == limit
     assert statuses.count(b"200") == counting.whole
     assert statuses.count(b"402") == 32 - counting.whole
-    assert world.ledger.used_of(grant) == limit
+    assert world.used(grant) == limit
 
 
 async def test_upload_is_cut_when_the_grant_ends(world: World) -> None:

@@ -20,12 +20,15 @@ LIMITS = [
 
 
 def used(world: World, grant: Grant) -> tuple[int, ...]:
-    return tuple(world.ledger.used_of(grant, index) for index in range(3))
+    return tuple(world.used(grant, index) for index in range(3))
 
 
 async def get(world: World, presented: str) -> bytes:
     reader, writer = await world.connect()
-    head = f"GET /gate/files/a HTTP/1.1\r\nHost: x\r\napicharge: {presented}\r\n\r\n"
+    head = (
+        f"GET /gate/files/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        f"apicharge: {presented}\r\n\r\n"
+    )
     writer.write(head.encode())
     got = await asyncio.wait_for(reader.read(), 10)
     writer.close()
@@ -118,7 +121,7 @@ async def test_client_that_leaves_before_the_answer_is_settled_at_once(world: Wo
 
     world.upstream.answering = answering
     grant = world.grant(limits=LIMITS)
-    reader, writer = await world.connect()
+    _, writer = await world.connect()
     head = f"GET /gate/files/a HTTP/1.1\r\nHost: x\r\napicharge: {token(grant)}\r\n\r\n"
     writer.write(head.encode())
     await eventually(lambda: len(world.upstream.requests) == 1)
@@ -140,7 +143,7 @@ async def test_aborted_upload_is_not_whole_to_the_upstream(world: World) -> None
 
     world.upstream.answering = answering
     for framing in ("Content-Length: 1000", "Transfer-Encoding: chunked"):
-        reader, writer = await world.connect()
+        _, writer = await world.connect()
         head = f"POST /gate/files/a HTTP/1.1\r\nHost: x\r\napicharge: {token(world.grant())}\r\n"
         writer.write(f"{head}{framing}\r\n\r\n5\r\nhello\r\n".encode())
         count = len(world.upstream.requests)
@@ -216,7 +219,7 @@ async def test_client_that_does_not_read_is_cut(tmp_path: Path) -> None:
 
     async with running(World(tmp_path), protocol=Impatient) as world:
         world.upstream.answering = answering
-        reader, writer = await asyncio.open_connection("127.0.0.1", world.port, limit=1024)
+        _, writer = await asyncio.open_connection("127.0.0.1", world.port, limit=1024)
         head = f"GET /gate/files/a HTTP/1.1\r\nHost: x\r\napicharge: {token(world.grant())}\r\n\r\n"
         writer.write(head.encode())
         await eventually(lambda: len(world.gate.watch) == 1)

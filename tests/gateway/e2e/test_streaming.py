@@ -134,7 +134,7 @@ async def test_upstream_that_stops_reading_stops_the_client(world: World) -> Non
 
     world.upstream.answering = answering
     world.publish(timeouts={"first_byte_ms": 60_000, "idle_ms": 60_000})
-    reader, writer = await world.connect()
+    _, writer = await world.connect()
     head = f"POST /gate/files/a HTTP/1.1\r\nHost: x\r\napicharge: {token(world.grant())}\r\n"
     writer.write(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
     sent = 0

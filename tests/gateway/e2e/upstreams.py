@@ -71,12 +71,16 @@ class Upstream:
         self.answering: Answering = whole()
         self.closed: list[asyncio.Event] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
+        if self._server is not None:
+            return
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**18)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
+        assert self._server is not None
         self._server.close()
         for task in list(self._tasks):
             task.cancel()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.server import ServerState
 
 from gateway.conf import GateConfig, Ports
 from gateway.domain import ed25519
@@ -27,9 +28,10 @@ from gateway.domain.tokens import (
     kid_of,
 )
 from gateway.leasing import Leasing
+from gateway.ledgers.port import Ledger
 from gateway.listening import HttpProtocol, listener
 from gateway.proxy import Gate
-from gateway.routing import News, Revoked
+from gateway.routing import News, Revoked, Source
 from tests.fakes.ledger import MemoryLedger
 from tests.gateway.e2e.upstreams import Upstream
 
@@ -38,7 +40,6 @@ GRANT_SEED = hashlib.sha256(b"the gate's grant key").digest()
 ACCESS_SEED = hashlib.sha256(b"the buyer's access key").digest()
 KID = kid_of(ed25519.public_key(GRANT_SEED))
 CALLS = [{"kind": "calls", "count": 1000}]
-START_SECONDS = 10.0
 
 
 class HeldSource:
@@ -57,18 +58,14 @@ class HeldSource:
         pass
 
 
-class Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
-
-
 class World:
     def __init__(self, home: Path, **options: Any) -> None:
         self.upstream = Upstream()
         self.ledger = MemoryLedger()
         self.source = HeldSource()
-        self.leasing = Leasing(self.ledger, home / "journals")
+        ledger: Ledger = options.pop("ledger", self.ledger)
+        source: Source = options.pop("source", self.source)
+        self.leasing = Leasing(ledger, home / "journals")
         ports = options.pop("ports", Ports())
         networks = options.pop("networks", ["127.0.0.1/32"])
         config = GateConfig(
@@ -76,7 +73,7 @@ class World:
             upstream_networks=tuple(ip_network(network) for network in networks),
             **options,
         )
-        self.gate = Gate(config, self.leasing, self.source, ports)
+        self.gate = Gate(config, self.leasing, source, ports)
         self.version = 0
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -167,9 +164,13 @@ class World:
                 await writer.wait_closed()
 
     async def settled(self) -> None:
-        """Until nothing runs and every lease went back."""
+        """Until nothing runs any more."""
         await eventually(lambda: len(self.gate.watch) == 0)
-        await eventually(lambda: not self.ledger.leased)
+
+    def used(self, grant: Grant, index: int = 0) -> int:
+        """Units spent: what the ledger counts, without what lies in an unspent lease."""
+        held = self.leasing.allowance(grant).holdings[index].held
+        return self.ledger.used_of(grant, index) - held
 
 
 def granted(grant: Grant, seed: bytes = GRANT_SEED, kid: str = KID) -> str:
@@ -204,33 +205,31 @@ def serving(gate: Gate) -> Any:
 async def running(
     world: World, protocol: type[HttpProtocol] = HttpProtocol
 ) -> AsyncIterator[World]:
+    """The gate behind the protocol that it is served by, without the server's own slow farewell."""
     await world.upstream.start()
     world.source.first = News(compile_table(world.body()))
+    config = uvicorn.Config(
+        serving(world.gate), http=protocol, ws="none", lifespan="off", log_config=None
+    )
+    config.proxy_headers = config.access_log = False
+    config.load()
+    state = ServerState()
     bound = listener("127.0.0.1", 0)
     world.port = bound.getsockname()[1]
-    config = uvicorn.Config(
-        serving(world.gate),
-        http=protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = Server(config)
     await world.gate.start()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(server.serve(sockets=[bound]))
-        await eventually(lambda: server.started, START_SECONDS)
-        try:
-            yield world
-        finally:
-            await world.disconnect()
-            await world.upstream.stop()
-            await world.gate.stop()
-            server.should_exit = True
+    server = await asyncio.get_running_loop().create_server(
+        lambda: protocol(config=config, server_state=state, app_state={}), sock=bound
+    )
+    try:
+        yield world
+    finally:
+        server.close()
+        await world.disconnect()
+        await world.upstream.stop()
+        await world.gate.stop()
+        for connection in list(state.connections):
+            connection.shutdown()
+        await eventually(lambda: not state.connections)
 
 
 def small_buffers() -> socket.socket:

@@ -1,0 +1,98 @@
+"""Changes reach a running gate within a second and drop nothing."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.domain import ed25519
+from gateway.ledgers.database import DatabaseLedger
+from gateway.ledgers.opening import open_ledger
+from gateway.ledgers.reading import usage_of
+from gateway.ledgers.revoking import revoke
+from gateway.models import Snapshot
+from gateway.snapshots import Snapshots
+from tests.databases import in_thread
+from tests.gateway.e2e.upstreams import Upstream, whole
+from tests.gateway.e2e.world import World, eventually, running, token
+
+
+@pytest.fixture
+async def world(tmp_path: Path, database: str) -> AsyncIterator[World]:
+    """The gate on the real ledger and the real snapshots, on each database."""
+    world = World(tmp_path, ledger=DatabaseLedger(), source=Snapshots(prefix="/gate/"))
+    await world.upstream.start()
+    await in_thread(Snapshot.objects.create, body=world.body())
+    async with running(world):
+        yield world
+
+
+async def test_call_is_counted_in_its_row(world: World, client: httpx.AsyncClient) -> None:
+    grant = world.grant(limits=[{"kind": "calls", "count": 3}])
+    await in_thread(open_ledger, grant)
+    headers = {"apicharge": token(grant)}
+    statuses = [(await client.get(f"{world.url}/a", headers=headers)).status_code for _ in range(5)]
+    assert statuses == [200, 200, 200, 402, 402]
+    usage = await in_thread(usage_of, grant.id, time.time())
+    assert usage is not None
+    assert [limit.used for limit in usage.limits] == [3]
+
+
+async def test_change_is_followed_within_a_second_and_no_request_is_dropped(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    grant = world.grant()
+    await in_thread(open_ledger, grant)
+    headers = {"apicharge": token(grant)}
+    other = Upstream()
+    other.answering = whole(b"other")
+    await other.start()
+    answers: list[httpx.Response] = []
+    done = asyncio.Event()
+
+    async def ask() -> None:
+        while not done.is_set():
+            answers.append(await client.get(f"{world.url}/a", headers=headers))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(ask())
+        await eventually(lambda: len(answers) > 20)
+        body = world.body(upstreams=[{"url": f"http://127.0.0.1:{other.port}"}])
+        await in_thread(Snapshot.objects.create, body=body)
+        changed_at = time.monotonic()
+        await eventually(lambda: answers[-1].text == "other")
+        assert time.monotonic() - changed_at < 1
+        done.set()
+    await other.stop()
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_revocation_is_followed_within_a_second(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    grant = world.grant()
+    await in_thread(open_ledger, grant)
+    headers = {"apicharge": token(grant)}
+    assert (await client.get(f"{world.url}/a", headers=headers)).status_code == 200
+    await in_thread(revoke, grant.id)
+    revoked_at = time.monotonic()
+    while (await client.get(f"{world.url}/a", headers=headers)).status_code == 200:
+        assert time.monotonic() - revoked_at < 1
+
+
+async def test_new_key_opens_and_withdrawn_key_closes(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    grant = world.grant()
+    await in_thread(open_ledger, grant)
+    headers = {"apicharge": token(grant)}
+    assert (await client.get(f"{world.url}/a", headers=headers)).status_code == 200
+    other = {"other": ed25519.public_key(b"k" * 32).hex()}
+    await in_thread(Snapshot.objects.create, body={**world.body(), "keys": other})
+    routing = world.gate.routing
+    await eventually(lambda: routing.table is not None and "other" in routing.table.keys, 1)
+    assert (await client.get(f"{world.url}/a", headers=headers)).status_code == 401
