@@ -8,6 +8,7 @@ purchase are harmless, only wasteful.
 from django.db import transaction
 
 from billing import conf, granting, submitting
+from billing.domain.errors import PurchaseEnded
 from billing.domain.purchases import Event, State
 from billing.models import ChainTransaction, EventCursor, Purchase
 from billing.moving import move
@@ -55,7 +56,7 @@ def may_lapse(purchase: Purchase, *, now_s: float) -> bool:
 
 
 def lapse(purchase_id: str, *, now_s: float) -> bool:
-    changes = {"due_at_ms": None, "problem": "purchase-expired", "problem_detail": LAPSED}
+    changes = {"due_at_ms": None, "problem": PurchaseEnded.slug, "problem_detail": LAPSED}
     return move(purchase_id, Event.LAPSE, now_s=now_s, changes=changes)
 
 

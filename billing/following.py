@@ -10,7 +10,7 @@ from billing import advancing, auditing, conf, confirming, submitting
 from billing.models import EventCursor, Purchase
 from billing.rails.port import Page
 
-FOLLOW_LEASE_SECONDS = 20
+FOLLOW_LEASE_SECONDS = 5
 # With nobody waiting there is no hurry, and the node may be somebody else's.
 IDLE_SECONDS = 5.0
 PAGES_AT_ONCE = 20

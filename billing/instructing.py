@@ -7,11 +7,11 @@ a buyer's open instructions are counted by the database (a slot each), a client 
 import secrets
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from billing import auditing, conf
+from billing.advancing import followed_ledger
 from billing.domain import freebies
 from billing.domain.errors import BillingError, QuoteExpired, QuoteInvalid, TooMany
 from billing.domain.purchases import State
@@ -22,6 +22,7 @@ from marketplace.domain import quotes
 from marketplace.domain.quotes import QuoteError, SignedQuote
 
 LEFT_SECONDS_MIN = 60
+LEFT_LEDGERS_MIN = 60
 RETRY_SECONDS = 60
 # An office or a carrier behind one address, buying at once.
 OPEN_PER_NETWORK = 250
@@ -71,7 +72,9 @@ def signable(
         state=State.INSTRUCTED,
         access_key=conf.rail().account_key(buyer).hex(),
         expires_at_s__gte=int(now_s) + LEFT_SECONDS_MIN,
-        created_at_s__gte=int(now_s) - LEFT_SECONDS_MIN,
+    )
+    fresh = fresh.filter(
+        Q(valid_until=None) | Q(valid_until__gte=followed_ledger() + LEFT_LEDGERS_MIN)
     ).first()
     if fresh is not None:
         return answer(fresh)
@@ -120,6 +123,7 @@ def answer(purchase: Purchase) -> dict[str, object]:
         "preimage_xdr": purchase.preimage or None,
         "entry_xdr": purchase.entry or None,
         "valid_until_ledger": purchase.valid_until,
+        "latest_ledger": purchase.instructed_at_ledger,
         "transaction": transaction_mode if purchase.transaction else None,
     }
 
@@ -129,8 +133,7 @@ def _check_open(wish: Wish, *, now_s: float) -> None:
     open_ = Purchase.objects.filter(state=State.INSTRUCTED, expires_at_s__gte=int(now_s))
     if open_.filter(buyer=wish.buyer).count() >= OPEN_PER_BUYER:
         raise _too_many_open()
-    limit = getattr(settings, "OPEN_INSTRUCTIONS_PER_NETWORK", OPEN_PER_NETWORK)
-    if open_.filter(client_network=wish.client_network).count() >= limit:
+    if open_.filter(client_network=wish.client_network).count() >= OPEN_PER_NETWORK:
         raise TooMany(
             "There are too many open purchases from this network.", retry_after_s=RETRY_SECONDS
         )
@@ -154,7 +157,7 @@ def free_exceeded(buyer: str, client_network: str, *, now_s: float) -> str | Non
 def _free_instruction(order: Order) -> Instruction:
     digest = bytes.fromhex(order.quote.digest)
     signing_hash = freebies.signing_hash(order.purchase_id, digest, order.access_key)
-    return Instruction(signing_hash, preimage="", entry="", valid_until=0, transaction="")
+    return Instruction(signing_hash, preimage="", entry="", valid_until=0, latest=0, transaction="")
 
 
 def _keep(wish: Wish, order: Order, instruction: Instruction, *, now_s: float) -> Purchase:
@@ -210,6 +213,7 @@ def _row(wish: Wish, order: Order, instruction: Instruction, *, now_s: float) ->
         transaction=instruction.transaction,
         link=instruction.link,
         valid_until=None if free else instruction.valid_until,
+        instructed_at_ledger=None if free else instruction.latest,
         client_network=wish.client_network,
     )
 

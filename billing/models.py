@@ -69,6 +69,7 @@ class Purchase(models.Model):
     transaction = models.TextField(default="", blank=True)
     link = models.TextField(default="", blank=True)
     valid_until = models.BigIntegerField(null=True, blank=True)
+    instructed_at_ledger = models.BigIntegerField(null=True, blank=True)
     # Held while instructed, so that the database counts a buyer's open instructions.
     open_slot = models.PositiveSmallIntegerField(null=True, blank=True)
     client_network = models.CharField(max_length=64, default="", blank=True)

@@ -26,6 +26,7 @@ def instruction_of(purchase: Purchase) -> Instruction:
         preimage=purchase.preimage,
         entry=purchase.entry,
         valid_until=purchase.valid_until or 0,
+        latest=purchase.instructed_at_ledger or 0,
         transaction=purchase.transaction,
         link=purchase.link,
     )

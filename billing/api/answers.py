@@ -41,6 +41,7 @@ class Instruction(serializers.Serializer[None]):
     preimage_xdr = serializers.CharField(allow_null=True)
     entry_xdr = serializers.CharField(allow_null=True)
     valid_until_ledger = serializers.IntegerField(allow_null=True)
+    latest_ledger = serializers.IntegerField(allow_null=True)
     transaction = Transaction(allow_null=True)
 
 

@@ -7,9 +7,10 @@ import json
 import re
 from collections.abc import Mapping
 from typing import IO, NoReturn, TypeAlias
+from urllib.parse import parse_qsl
 
 from rest_framework import serializers
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import FormParser, JSONParser
 
 from billing import conf
 from billing.domain.errors import AuthorizationInvalid, BadRequest, BodyTooLarge
@@ -18,6 +19,7 @@ from gateway.domain import jws
 
 BODY_BYTES_MAX = 65_536  # A quote has at most a few thousand, an envelope as many.
 KEY_BYTES = 32
+FIELDS_MAX = 16
 HEX_256 = "[0-9a-f]{64}"
 Json: TypeAlias = dict[str, object]
 
@@ -41,6 +43,22 @@ class BoundedJSON(JSONParser):
         if b"\\u0000" in written:
             raise BadRequest("The body contains a NUL character.")
         return value
+
+
+class BoundedForm(FormParser):
+    """What a wallet posts. Its other fields, if it has any, are its own business."""
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,  # noqa: ARG002 - DRF's signature
+        parser_context: Mapping[str, object] | None = None,  # noqa: ARG002
+    ) -> Json:
+        try:
+            fields = parse_qsl(read_bounded(stream).decode("ascii"), max_num_fields=FIELDS_MAX)
+        except ValueError as exc:
+            raise BadRequest("The body is not a form.") from exc
+        return dict(fields)
 
 
 def read_bounded(stream: IO[bytes]) -> bytes:

@@ -2,14 +2,16 @@
 
 import time
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing import keys
+from billing import auditing, keys
 from billing.api import answers, bodies, credentials
 from billing.api.endpoint import ID, Endpoint
 from billing.domain.errors import NotFound
+from gateway.domain.tokens import AccessToken
 from gateway.ledgers import reading, revoking
 
 
@@ -35,11 +37,11 @@ class Revocation(Endpoint):
     )
     def post(self, request: Request, grant_id: str) -> Response:
         """Revoke a grant, or one client token of it. Needs a client JWS with `act: manage`."""
-        credentials.manager(request, _grant_id(grant_id))
+        token = credentials.manager(request, _grant_id(grant_id))
         body = bodies.RevokeBody(data=request.data)
         body.is_valid(raise_exception=True)
         token_id = body.validated_data.get("token", "")
-        revoking.revoke(grant_id, token_id)
+        _revoke(token, token_id)
         return Response({"grant": grant_id, "token": token_id or None, "revoked": True})
 
 
@@ -58,3 +60,16 @@ def _grant_id(grant_id: str) -> str:
     if ID.fullmatch(grant_id) is None:
         raise NotFound("There is no such grant.")
     return grant_id
+
+
+@transaction.atomic
+def _revoke(token: AccessToken, token_id: str) -> None:
+    grant = token.grant
+    if revoking.revoke(grant.id, token_id):
+        auditing.record(
+            action="grant.revoke",
+            subject=grant.id,
+            now_s=time.time(),
+            actor=grant.buyer,
+            detail={"token": token_id},
+        )

@@ -30,8 +30,7 @@ def document(error: BillingError) -> dict[str, object]:
 
 def stored(slug: str, detail: str) -> dict[str, object]:
     """The problem that a purchase ended with."""
-    title = slug.replace("-", " ").capitalize()
-    return {"type": problem_type(slug), "title": title, "detail": detail}
+    return {"type": problem_type(slug), "title": TITLES[slug], "detail": detail}
 
 
 def problem_type(slug: str) -> str:
@@ -86,3 +85,6 @@ def all_slugs() -> dict[str, str]:
         if "slug" in vars(kind):
             found[kind.slug] = kind.title
     return found
+
+
+TITLES = all_slugs()

@@ -4,7 +4,6 @@ import time
 
 from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -74,7 +73,7 @@ class Authorization(Endpoint):
 
 
 class Sep7Callback(Endpoint):
-    parser_classes = [FormParser]
+    parser_classes = [bodies.BoundedForm]
 
     @extend_schema(
         operation_id="sep7",

@@ -44,10 +44,6 @@ class MethodNotAllowed(BadRequest):
     status, slug, title = 405, "method-not-allowed", "This method is not allowed here"
 
 
-class NotAcceptable(BadRequest):
-    status, slug, title = 406, "not-acceptable", "This endpoint answers JSON only"
-
-
 class UnsupportedMediaType(BadRequest):
     status, slug, title = 415, "unsupported-media-type", "The body's media type is not supported"
 

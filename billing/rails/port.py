@@ -31,6 +31,7 @@ class Instruction:
     preimage: str
     entry: str
     valid_until: int
+    latest: int  # The height at which it was made.
     transaction: str
     link: str = ""
 

@@ -88,6 +88,7 @@ class FakeRail:
             preimage="cHJl",
             entry="ZW50",
             valid_until=self.ledger + VALID_FOR_LEDGERS,
+            latest=self.ledger,
             transaction="dHg=",
             link=f"pay:{callback}",
         )

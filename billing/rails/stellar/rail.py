@@ -99,6 +99,7 @@ class StellarRail:
             preimage=calls.preimage(entry, self._chain.passphrase).to_xdr(),
             entry=entry.to_xdr(),
             valid_until=valid_until,
+            latest=entries.latest_ledger,
             transaction=transaction,
             link=envelopes.link(
                 transaction,

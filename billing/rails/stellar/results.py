@@ -1,11 +1,13 @@
 """What the network's answers mean for a purchase. Tables; a code that is in none is `LATER`.
 
-Contract errors are the u32 of `Error(Contract, #n)` that the purchase contract raises; the asset
-contract has numbers of its own, so an error is read together with the contract that raised it.
+Slugs are those of billing/domain/errors.py. Contract errors are the u32 of `Error(Contract, #n)`
+that the purchase contract raises; the asset contract has numbers of its own, so an error is read
+together with the contract that raised it.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from stellar_sdk import StrKey, xdr
@@ -43,20 +45,16 @@ BUILD_AGAIN = frozenset(
 
 PURCHASE_ERRORS: Mapping[int, Refused] = MappingProxyType(
     {
-        1: Refused(Refusal.FINAL, "contract-paused", "Purchases are paused: try again later."),
-        2: Refused(Refusal.FINAL, "invalid-amount", "The contract refuses the quote's amounts."),
-        3: Refused(Refusal.FINAL, "fee-too-high", "The quote's fee is above the contract's cap."),
-        4: Refused(Refusal.FINAL, "token-not-allowed", "The contract does not take this asset."),
+        1: Refused(Refusal.FINAL, "cannot-pay", "Purchases are paused: try again later."),
+        2: Refused(Refusal.FINAL, "cannot-pay", "The contract refuses the quote's amounts."),
+        3: Refused(Refusal.FINAL, "cannot-pay", "The quote's fee is above the contract's cap."),
+        4: Refused(Refusal.FINAL, "cannot-pay", "The contract does not take this asset."),
         5: Refused(Refusal.FINAL, "quote-expired", "The quote has expired: get a new one."),
-        6: Refused(Refusal.FINAL, "quote-too-long", "The quote is valid for too long."),
-        7: Refused(
-            Refusal.FINAL, "unknown-signer", "The contract does not know the quote's signer."
-        ),
+        6: Refused(Refusal.FINAL, "cannot-pay", "The quote is valid for too long."),
+        7: Refused(Refusal.FINAL, "cannot-pay", "The contract does not know the quote's signer."),
         8: Refused(Refusal.SPENT, "already-used", "A payment with this purchase id is on chain."),
-        9: Refused(Refusal.FINAL, "bad-quote-signature", "The quote's signature does not verify."),
-        10: Refused(
-            Refusal.FINAL, "payee-is-buyer", "The buyer and the payee are the same account."
-        ),
+        9: Refused(Refusal.FINAL, "cannot-pay", "The quote's signature does not verify."),
+        10: Refused(Refusal.FINAL, "cannot-pay", "The buyer and the payee are the same account."),
     }
 )
 # Of the Stellar Asset Contract (soroban-env-host builtin_contracts/contract_error.rs).
@@ -70,15 +68,13 @@ ASSET_ERRORS: Mapping[int, Refused] = MappingProxyType(
         10: Refused(
             Refusal.FINAL, "insufficient-balance", "The buyer's balance is too low: add funds."
         ),
-        11: Refused(
-            Refusal.FINAL, "not-authorized-by-issuer", "The issuer has frozen one of the accounts."
-        ),
+        11: Refused(Refusal.FINAL, "cannot-pay", "The issuer has frozen one of the accounts."),
         13: Refused(
             Refusal.FINAL, "no-trustline", "An account of this payment does not trust the asset."
         ),
     }
 )
-TRAPPED = Refused(Refusal.FINAL, "call-refused", "The network refused the call.")
+TRAPPED = Refused(Refusal.FINAL, "cannot-pay", "The network refused the call.")
 NONCE_USED = Refused(Refusal.SPENT, "nonce-used", "This authorization was used already.")
 # Not final: that it expired is for the followed ledgers to say.
 AUTHORIZATION_EXPIRED = Refused(Refusal.LATER, "authorization-expired", "It is too late for this.")
@@ -95,15 +91,20 @@ def refused_call(message: str, events: Sequence[str], *, contract: str, asset: s
         raised_by, number = error
         table = {contract: PURCHASE_ERRORS, asset: ASSET_ERRORS}.get(raised_by, {})
         if number in table:
-            return table[number]
+            return _numbered(table[number], number)
     text = f"{message}\n" + "\n".join(_words(event) for event in events)
     if _NONCE.search(text):
         return NONCE_USED
     if _EXPIRED.search(text):
         return AUTHORIZATION_EXPIRED
     if not error and (found := _CONTRACT_ERROR.search(message)):
-        return PURCHASE_ERRORS.get(int(found[1]), TRAPPED)
+        number = int(found[1])
+        return _numbered(PURCHASE_ERRORS.get(number, TRAPPED), number)
     return TRAPPED
+
+
+def _numbered(refused: Refused, number: int) -> Refused:
+    return replace(refused, detail=f"{refused.detail} (Error(Contract, #{number}))")
 
 
 def _innermost(events: Sequence[str]) -> tuple[str, int] | None:

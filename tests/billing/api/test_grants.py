@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from billing.models import AuditEntry
 from gateway.domain import ed25519, tokens
 from gateway.models import GrantLedger, Revocation, VerifyingKey
 from tests.billing.api.speaking import Api, access_token, worked
@@ -153,6 +154,8 @@ class TestRevocation:
         for _ in range(2):
             assert api.post(path, {"token": "t-1"}, apicharge=self.manage(granted)).status == 200
         assert Revocation.objects.count() == 1
+        entry = AuditEntry.objects.get(action="grant.revoke")
+        assert (entry.actor, entry.detail) == (BUYER.address, {"token": "t-1"})
 
     @pytest.mark.parametrize(
         ("claims", "status"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from billing import instructing
 from billing.domain.errors import InsufficientBalance
 from billing.models import AuditEntry, GrantedToken, IdempotentRequest, Purchase
 from billing.orders import terms_of
@@ -35,6 +36,7 @@ def test_quote_becomes_an_instruction_with_everything_to_sign(api: Api) -> None:
         "preimage_xdr",
         "entry_xdr",
         "valid_until_ledger",
+        "latest_ledger",
         "transaction",
     }
     assert said.body["status"] == "instructed"
@@ -158,8 +160,10 @@ def test_signed_instruction_is_not_open_any_more(api: Api) -> None:
     assert api.buy(quote(), BUYER).status == 201
 
 
-def test_open_instructions_of_a_client_network_are_limited(api: Api, settings: Any) -> None:
-    settings.OPEN_INSTRUCTIONS_PER_NETWORK = 3
+def test_open_instructions_of_a_client_network_are_limited(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instructing, "OPEN_PER_NETWORK", 3)
     buyers = [person(f"neighbour {number}") for number in range(4)]
     assert [api.buy(quote(), buyer).status for buyer in buyers] == [201, 201, 201, 429]
     assert Api("198.51.100.7").buy(quote(), buyers[3]).status == 201
@@ -323,8 +327,8 @@ def test_unknown_purchase_is_not_found(api: Api, purchase_id: str, tail: str) ->
 class TestFreeQuote:
     def test_signature_is_all_that_is_asked(self, api: Api, shop: Shop) -> None:
         instruction = api.buy(quote(**FREE), BUYER).body
-        for name in ("preimage_xdr", "entry_xdr", "valid_until_ledger", "transaction"):
-            assert instruction[name] is None
+        of_the_chain = ("preimage_xdr", "entry_xdr", "valid_until_ledger", "latest_ledger")
+        assert [instruction[name] for name in (*of_the_chain, "transaction")] == [None] * 5
         assert api.authorize(instruction, BUYER).status == 202
         worked()
         granted = api.get(f"purchases/{instruction['id']}").body

@@ -3,6 +3,7 @@
 import pytest
 from stellar_sdk import StrKey, scval, xdr
 
+from billing.api.problems import all_slugs
 from billing.rails.port import Refusal, Sent
 from billing.rails.stellar import results
 
@@ -10,6 +11,18 @@ CONTRACT = StrKey.encode_contract(bytes([1]) * 32)
 ASSET = StrKey.encode_contract(bytes([2]) * 32)
 OTHER = StrKey.encode_contract(bytes([3]) * 32)
 Codes = xdr.TransactionResultCode
+
+
+def test_every_refusal_has_a_problem_type_that_is_explained() -> None:
+    tables = [results.PURCHASE_ERRORS, results.ASSET_ERRORS]
+    final = [told for table in tables for told in table.values() if told.refusal is Refusal.FINAL]
+    assert {told.slug for told in [*final, results.TRAPPED]} <= set(all_slugs())
+
+
+def test_contract_error_is_named_in_the_detail() -> None:
+    raised = event(CONTRACT, contract_error(7))
+    told = results.refused_call("", [raised], contract=CONTRACT, asset=ASSET)
+    assert told.detail.endswith("(Error(Contract, #7))")
 
 
 def event(contract: str | None, error: xdr.SCError, words: str = "") -> str:
@@ -35,16 +48,16 @@ def refused(message: str, *events: str) -> tuple[Refusal, str]:
 @pytest.mark.parametrize(
     ("number", "refusal", "slug"),
     [
-        (1, Refusal.FINAL, "contract-paused"),
-        (2, Refusal.FINAL, "invalid-amount"),
-        (3, Refusal.FINAL, "fee-too-high"),
-        (4, Refusal.FINAL, "token-not-allowed"),
+        (1, Refusal.FINAL, "cannot-pay"),
+        (2, Refusal.FINAL, "cannot-pay"),
+        (3, Refusal.FINAL, "cannot-pay"),
+        (4, Refusal.FINAL, "cannot-pay"),
         (5, Refusal.FINAL, "quote-expired"),
-        (6, Refusal.FINAL, "quote-too-long"),
-        (7, Refusal.FINAL, "unknown-signer"),
+        (6, Refusal.FINAL, "cannot-pay"),
+        (7, Refusal.FINAL, "cannot-pay"),
         (8, Refusal.SPENT, "already-used"),
-        (9, Refusal.FINAL, "bad-quote-signature"),
-        (10, Refusal.FINAL, "payee-is-buyer"),
+        (9, Refusal.FINAL, "cannot-pay"),
+        (10, Refusal.FINAL, "cannot-pay"),
     ],
 )
 def test_contract_error_has_its_meaning(number: int, refusal: Refusal, slug: str) -> None:
@@ -63,7 +76,7 @@ def test_same_number_means_another_thing_when_the_asset_raised_it() -> None:
 
 def test_error_of_some_other_contract_is_a_plain_refusal() -> None:
     message = "HostError: Error(Contract, #8)"
-    assert refused(message, event(OTHER, contract_error(8))) == (Refusal.FINAL, "call-refused")
+    assert refused(message, event(OTHER, contract_error(8))) == (Refusal.FINAL, "cannot-pay")
 
 
 def test_used_nonce_may_be_the_payment_itself() -> None:
