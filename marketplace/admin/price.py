@@ -28,7 +28,7 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
     owner_path = "route__service__provider"
     form = PriceForm
     list_display = ["name", "route", "version", "state", "shown_price", "lasts", "shown_limits"]
-    list_filter = ["state", "asset", ("route", RelatedOnlyFieldListFilter)]
+    list_filter = ["state", "asset", ("route__service", RelatedOnlyFieldListFilter)]
     list_select_related = ["route__service"]
     search_fields = ["name", "route__name", "route__service__name"]
     fieldsets: ClassVar[Fieldsets] = [  # Laid out by the template.

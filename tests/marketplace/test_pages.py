@@ -3,6 +3,7 @@ import re
 
 import pytest
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
@@ -244,3 +245,9 @@ def test_retired_price_disappears_from_the_pages(client: Client) -> None:
     pricing.retire(price, shop.NOW)
     assert "No plans on sale" in text(client, "/")
     assert "No plans on sale" in text(client, "/services/weather/")
+
+
+def test_error_page_needs_neither_request_nor_database() -> None:
+    page = render_to_string("500.html")
+    assert "Nothing was paid or changed" in page
+    assert "Stellar" not in page
