@@ -167,14 +167,24 @@ def fresh_postgres(server: PostgresServer, template: str) -> Iterator[str]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh migrated database, once of each kind; `environment` hands it to other processes."""
+KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@contextlib.contextmanager
+def fresh(request: pytest.FixtureRequest, directory: Path) -> Iterator[str]:
+    """A migrated database of the kind that the fixture's parameter names."""
     if request.param == "sqlite":
-        yield fresh_sqlite(request.getfixturevalue("sqlite_template"), tmp_path)
+        yield fresh_sqlite(request.getfixturevalue("sqlite_template"), directory)
         return
     server = request.getfixturevalue("postgres_server")
     with fresh_postgres(server, request.getfixturevalue("postgres_template")) as url:
+        yield url
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh migrated database, once of each kind; `environment` hands it to other processes."""
+    with fresh(request, tmp_path) as url:
         yield url
 
 

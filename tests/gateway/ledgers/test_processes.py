@@ -9,10 +9,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from gateway.domain.limits import Calls, Data, Direction, Limit
 from gateway.models import GatewayNode, Lease
-from tests.databases import ROOT, environment
+from tests.databases import KINDS, ROOT, environment, fresh, used_here
 from tests.gateway.selling import sell, used
 from tests.waiting import until
 
@@ -94,53 +95,70 @@ def total(answers: list[dict[str, int]], kind: str) -> int:
     return sum(answer[kind] for answer in answers)
 
 
+@pytest.fixture(scope="module", params=KINDS)
+def four(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[list[Process]]:
+    """Four processes on one database, for all tests that leave them alive."""
+    home = tmp_path_factory.mktemp("four")
+    with django_db_blocker.unblock(), fresh(request, home) as url, used_here(url, home):
+        with processes(4, url, home) as running:
+            yield running
+        assert not GatewayNode.objects.exists()
+
+
 def test_a_thousand_concurrent_calls_get_exactly_the_hundred_that_were_sold(
-    database: str, tmp_path: Path
+    four: list[Process],
 ) -> None:
-    grant = sell(Calls(100))
-    with processes(4, database, tmp_path) as running:
-        answers = ask_all(running, "at once", Calls(100), 250)
+    grant = sell(Calls(100), number=1001)
+    answers = ask_all(four, "at once", Calls(100), 250, grant=1001)
     assert total(answers, "served") == 100
     assert total(answers, "refused") == 900
     assert used(grant) == 100
-    assert not GatewayNode.objects.exists()
 
 
 @pytest.mark.parametrize("rounds", [40, pytest.param(200, marks=pytest.mark.soak)])
-def test_the_last_call_is_never_served_twice(database: str, tmp_path: Path, rounds: int) -> None:
-    grants = [sell(Calls(1), number=number) for number in range(1, rounds + 1)]
-    with processes(4, database, tmp_path) as running:
-        for number in range(1, rounds + 1):
-            answers = ask_all(running, "at once", Calls(1), 2, grant=number)
-            assert total(answers, "served") == 1
-            assert total(answers, "refused") == 7
+def test_the_last_call_is_never_served_twice(four: list[Process], rounds: int) -> None:
+    numbers = range(2000, 2000 + rounds)
+    grants = [sell(Calls(1), number=number) for number in numbers]
+    for number in numbers:
+        answers = ask_all(four, "at once", Calls(1), 2, grant=number)
+        assert total(answers, "served") == 1
+        assert total(answers, "refused") == 7
     assert [used(grant) for grant in grants] == [1] * rounds
 
 
 def test_calls_spread_over_processes_that_each_hold_a_lease_are_all_served(
-    database: str, tmp_path: Path
+    four: list[Process],
 ) -> None:
-    grant = sell(Calls(50))
-    with processes(4, database, tmp_path) as running:
-        outcomes: list[str] = []
-        for turn in range(52):
-            process = running[turn % 4]
-            process.tell("in turn", Calls(50))
-            answer = process.answer()
-            outcomes += [kind for kind, count in answer.items() if count]
+    grant = sell(Calls(50), number=1002)
+    outcomes: list[str] = []
+    for turn in range(52):
+        process = four[turn % 4]
+        process.tell("in turn", Calls(50), grant=1002)
+        outcomes += [kind for kind, count in process.answer().items() if count]
     assert outcomes == ["served"] * 50 + ["refused"] * 2
     assert used(grant) == 50
 
 
-def test_streams_of_many_processes_pass_not_one_byte_too_many(
-    database: str, tmp_path: Path
-) -> None:
+def test_streams_of_many_processes_pass_not_one_byte_too_many(four: list[Process]) -> None:
     limit = Data(Direction.DOWN, 10_000_001)
-    grant = sell(limit)
-    with processes(4, database, tmp_path) as running:
-        answers = ask_all(running, "stream", limit, 8)
+    grant = sell(limit, number=1003)
+    answers = ask_all(four, "stream", limit, 8, grant=1003)
     assert total(answers, "passed") == 10_000_001
     assert used(grant) == 10_000_001
+
+
+@pytest.mark.soak
+def test_a_hundred_thousand_calls_are_served_exactly(four: list[Process]) -> None:
+    limit = Calls(100_000)
+    grant = sell(limit, number=1004)
+    answers = ask_all(four, "in turn", limit, 100_000, grant=1004)
+    assert total(answers, "served") == 100_000
+    assert total(answers, "unavailable") == 0
+    assert used(grant) == 100_000
 
 
 def test_what_a_killed_process_had_leased_goes_back_once(database: str, tmp_path: Path) -> None:
@@ -162,7 +180,7 @@ def test_what_a_killed_process_had_leased_goes_back_once(database: str, tmp_path
     assert not Lease.objects.exists()
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(60, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [4, pytest.param(60, marks=pytest.mark.soak)])
 def test_kills_in_full_traffic_never_grant_too_much_nor_lose_what_was_not_in_flight(
     database: str, tmp_path: Path, kills: int
 ) -> None:
@@ -183,14 +201,3 @@ def test_kills_in_full_traffic_never_grant_too_much_nor_lose_what_was_not_in_fli
     assert used(grant) == sold
     # At most one call of each was between its reservation and its answer.
     assert sold - kills <= served_in(tmp_path) <= sold
-
-
-@pytest.mark.soak
-def test_a_hundred_thousand_calls_are_served_exactly(database: str, tmp_path: Path) -> None:
-    limit = Calls(100_000)
-    grant = sell(limit)
-    with processes(4, database, tmp_path) as running:
-        answers = ask_all(running, "in turn", limit, 100_000)
-    assert total(answers, "served") == 100_000
-    assert total(answers, "unavailable") == 0
-    assert used(grant) == 100_000
