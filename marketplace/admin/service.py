@@ -1,7 +1,9 @@
 """Services with their upstreams and routes, the test of an upstream, and the shared secret."""
 
+import re
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
@@ -9,7 +11,7 @@ from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.forms import BaseModelFormSet, Form, ModelForm
+from django.forms import BaseInlineFormSet, BaseModelFormSet, Form, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -21,22 +23,33 @@ from marketplace import probing, publishing
 from marketplace.admin.generic import FieldOptions, Fieldsets
 from marketplace.admin.route_form import InlineRouteForm, RouteFormSet
 from marketplace.admin.scoping import OwnRowsAdmin, OwnRowsInline, seller
-from marketplace.admin.service_form import ServiceForm, UpstreamForm, UpstreamFormSet
+from marketplace.admin.service_form import ServiceForm, UpstreamForm, UpstreamFormSet, refusal
 from marketplace.models import Route, Service, Upstream
 
 SECRET_BYTES = 32
+UPSTREAMS_MAX = 16  # Each new one is a question to the name service.
+UPSTREAM_FIELD = re.compile(r"upstreams-\d+-url")
+REFUSALS = "apicharge_refusals"
 STAFF_FIELDS: FieldOptions = {"fields": ["host", "root_path"], "classes": ["collapse"]}
 
 
 class UpstreamInline(OwnRowsInline[Upstream, Service]):
     model = Upstream
     form = UpstreamForm
+    max_num = UPSTREAMS_MAX
     formset = UpstreamFormSet  # type: ignore[assignment]  # The stubs want exactly ModelForm.
     fields = ["url", "test"]
     readonly_fields = ["test"]
 
     def get_extra(self, request: HttpRequest, obj: Service | None = None, **_: object) -> int:
         return 0 if obj else 1
+
+    def get_formset(
+        self, request: HttpRequest, obj: Service | None = None, **options: object
+    ) -> "type[BaseInlineFormSet[Upstream, Service, ModelForm[Upstream]]]":
+        formset = super().get_formset(request, obj, **options)
+        setattr(formset.form, "refusals", getattr(request, REFUSALS, {}))  # noqa: B010
+        return formset
 
     @admin.display(description="")
     def test(self, upstream: Upstream) -> str:
@@ -74,6 +87,25 @@ class ServiceAdmin(OwnRowsAdmin[Service]):
     search_fields = ["name", "slug", "tagline"]
     inlines = [UpstreamInline, RouteInline]
     readonly_fields = ["shown_secret"]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Ask the name service first: on SQLite nobody else writes while the form is saved."""
+        if request.method == "POST":
+            typed = {
+                value.strip()
+                for name, value in request.POST.items()
+                if isinstance(value, str) and UPSTREAM_FIELD.fullmatch(name) and value.strip()
+            }
+            saved = set(Upstream.objects.filter(url__in=typed).values_list("url", flat=True))
+            new = sorted(typed - saved)[:UPSTREAMS_MAX]
+            setattr(request, REFUSALS, {url: refusal(url) for url in new})
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_fieldsets(self, request: HttpRequest, obj: Service | None = None) -> Fieldsets:
         own = seller(request) is not None

@@ -1,6 +1,8 @@
 """A service and its upstreams as forms."""
 
 import re
+from collections.abc import Mapping
+from typing import ClassVar
 
 from django import forms
 from django.conf import settings
@@ -77,17 +79,29 @@ class ServiceForm(ModelForm[Service]):
             self.add_error(field, f"This address is in use: {held.words()}.")
 
 
+def refusal(url: str) -> str | None:
+    """Why this upstream may not be called; None where it may. Asks the name service."""
+    try:
+        check_upstream(url, Policy.of(settings.UPSTREAM_NETWORKS))
+    except (AddressRefused, Unresolvable) as exc:
+        return str(exc)
+    return None
+
+
 class UpstreamForm(ModelForm[Upstream]):
+    refusals: ClassVar[Mapping[str, str | None]] = {}  # What was found before the transaction.
+
     class Meta:
         model = Upstream
         fields = ["url"]
 
     def clean_url(self) -> str:
         url = str(self.cleaned_data["url"]).strip()
-        try:
-            check_upstream(url, Policy.of(settings.UPSTREAM_NETWORKS))
-        except (AddressRefused, Unresolvable) as exc:
-            raise ValidationError(str(exc)) from exc
+        if "url" not in self.changed_data:
+            return url  # A name that cannot be resolved today must not stop other changes.
+        said = self.refusals[url] if url in self.refusals else refusal(url)
+        if said:
+            raise ValidationError(said)
         return url
 
 

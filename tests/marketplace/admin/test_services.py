@@ -1,9 +1,11 @@
 import contextlib
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
@@ -284,3 +286,33 @@ def test_staff_give_a_service_an_address_of_its_own(
     fields = service_fields(provider=people.alba.pk, **{field: value})
     assert (people.as_staff.post(ADD, fields).status_code == 302) is good
     assert Service.objects.filter(slug="tides").exists() is good
+
+
+def test_names_are_resolved_before_the_database_is_locked(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow name service must not keep the gate's ledger from writing."""
+    seen: list[bool] = []
+    depth = len(connection.savepoint_ids)  # The test's own transaction.
+
+    def resolve(*_: object, **__: object) -> object:
+        seen.append(len(connection.savepoint_ids) > depth)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
+
+    monkeypatch.setattr("gateway.addresses.socket.getaddrinfo", resolve)
+    fields = service_fields(**{"upstreams-0-url": "http://tides.example/"})
+    assert people.as_alba.post(ADD, fields).status_code == 302
+    assert seen == [False]
+
+
+def test_saved_upstream_whose_name_is_gone_does_not_stop_other_changes(
+    people: People, settings: Settings
+) -> None:
+    service = people.sold.route.service
+    settings.UPSTREAM_NETWORKS = []  # What was allowed when it was saved is not any more.
+    answer = people.as_alba.post(
+        form_of(service), existing_fields(service, tagline="A better line.")
+    )
+    assert answer.status_code == 302
+    service.refresh_from_db()
+    assert service.tagline == "A better line."
