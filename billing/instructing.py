@@ -66,14 +66,14 @@ def signable(
     if not offers:
         return None
     quote = min(offers, key=lambda offer: (offer.amount, offer.digest))
-    fresh = Purchase.objects.filter(
+    open_ = Purchase.objects.filter(
         buyer=buyer,
         digest=quote.digest,
         state=State.INSTRUCTED,
         access_key=conf.rail().account_key(buyer).hex(),
         expires_at_s__gte=int(now_s) + LEFT_SECONDS_MIN,
     )
-    fresh = fresh.filter(
+    fresh = open_.filter(
         Q(valid_until=None) | Q(valid_until__gte=followed_ledger() + LEFT_LEDGERS_MIN)
     ).first()
     if fresh is not None:

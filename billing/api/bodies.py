@@ -10,7 +10,7 @@ from typing import IO, NoReturn, TypeAlias
 from urllib.parse import parse_qsl
 
 from rest_framework import serializers
-from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.parsers import BaseParser, JSONParser
 
 from billing import conf
 from billing.domain.errors import AuthorizationInvalid, BadRequest, BodyTooLarge
@@ -45,8 +45,10 @@ class BoundedJSON(JSONParser):
         return value
 
 
-class BoundedForm(FormParser):
+class BoundedForm(BaseParser):
     """What a wallet posts. Its other fields, if it has any, are its own business."""
+
+    media_type = "application/x-www-form-urlencoded"
 
     def parse(
         self,
