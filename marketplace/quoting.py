@@ -5,6 +5,7 @@ sign the same version in the same slot make the same bytes, and the second one's
 So there is nothing to lock, and a quote that anybody was ever given is found again by its digest.
 """
 
+import re
 from collections.abc import Iterable
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from marketplace.domain.quotes import JsonObject, SignedQuote
 from marketplace.models import Quote, Route, RouteQuote
 
 PUBLISHED = RouteQuote.State.PUBLISHED
+DIGEST = re.compile(r"[0-9a-f]{64}")
 SLOT_SECONDS = 300
 VALID_AFTER_SLOT_SECONDS = 900
 
@@ -29,6 +31,8 @@ class NoQuoteKey(RuntimeError):
 
 def document(route_id: str | None, now_s: float) -> JsonObject:
     """The signed quote document of protocol §1, of one route or of all."""
+    if route_id is not None and quotes.ROUTE.fullmatch(route_id) is None:
+        raise UnknownRoute(route_id)
     prices = list(on_sale(route_id))
     if route_id is not None and not prices and not _exists(route_id):
         raise UnknownRoute(route_id)
@@ -81,6 +85,8 @@ def sign_all(prices: Iterable[RouteQuote], now_s: float) -> list[SignedQuote]:
 
 
 def find(digest: str) -> SignedQuote | None:
+    if DIGEST.fullmatch(digest) is None:
+        return None
     row = Quote.objects.filter(digest=digest).first()
     return None if row is None else quotes.from_json(row.body)
 

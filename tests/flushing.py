@@ -7,7 +7,7 @@ triggers are dropped before it and created again after it, in the flush's own tr
 from collections.abc import Sequence
 
 from django.core.management.color import Style
-from django.db.backends.sqlite3.operations import DatabaseOperations
+from django.db.backends.sqlite3.base import DatabaseOperations
 
 _sql_flush = DatabaseOperations.sql_flush
 

@@ -54,6 +54,7 @@ def test_quote_is_found_by_its_digest_for_good() -> None:
     pricing.retire(price, shop.NOW)
     assert quoting.find(quote.digest) == quote
     assert quoting.find("00" * 32) is None
+    assert quoting.find("\0") is None
 
 
 def test_new_payout_address_is_quoted_at_once_and_the_old_quote_stays() -> None:
