@@ -88,7 +88,10 @@ class GatewayNodeAdmin(ReadOnlyAdmin):
 
 @admin.register(Snapshot)
 class SnapshotAdmin(ReadOnlyAdmin):
+    """Without the body: it holds the secrets that services share with the gate."""
+
     list_display = ("version", "created_at")
+    fields = ("version", "created_at")
 
 
 @admin.register(VerifyingKey)
