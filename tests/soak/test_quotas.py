@@ -35,7 +35,7 @@ async def used(cluster: Cluster, grant: Grant) -> int:
 
 
 async def test_thousand_requests_at_once_share_a_hundred_calls(cluster: Cluster) -> None:
-    grant, token = await asyncio.to_thread(
+    grant, token = await databases.in_thread(
         cluster.grant, "files/all", {"kind": "calls", "count": 100}
     )
     assert await calls(cluster, FILE, token, 1000) == {200: 100, 402: 900}
@@ -44,7 +44,7 @@ async def test_thousand_requests_at_once_share_a_hundred_calls(cluster: Cluster)
 
 async def last_calls(cluster: Cluster, rounds: int) -> None:
     for _ in range(rounds):
-        _, token = await asyncio.to_thread(
+        _, token = await databases.in_thread(
             cluster.grant, "files/all", {"kind": "calls", "count": 1}
         )
         statuses = await calls(cluster, FILE, token, CALLERS)
@@ -69,7 +69,7 @@ async def test_calls_spread_over_processes_with_leases_are_all_served(cluster: C
 
 async def test_streams_at_once_get_every_byte_sold_and_none_over(cluster: Cluster) -> None:
     limit = 2_000_003
-    grant, token = await asyncio.to_thread(
+    grant, token = await databases.in_thread(
         cluster.grant, "files/all", {"kind": "data", "direction": "down", "bytes": limit}
     )
     path = "/gate/files/files/100000.bin"
@@ -101,7 +101,7 @@ async def test_uploads_at_once_deliver_no_byte_over(cluster: Cluster) -> None:
     address = f"http://127.0.0.1:{upstream.port}"
     sink = {"slug": "sink", "upstream": address, "payee": PAYEE, "routes": [EVERYTHING]}
     await asyncio.to_thread(cluster.server.sell, sink)
-    grant, token = await asyncio.to_thread(
+    grant, token = await databases.in_thread(
         cluster.grant, "sink/all", {"kind": "data", "direction": "up", "bytes": limit}
     )
     body = b"x" * 100_000
