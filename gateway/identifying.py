@@ -47,7 +47,7 @@ UNKNOWN_FOR_NOW = Refusal(
 NOWHERE = Refusal(errors.ROUTE_NOT_FOUND, "No route answers to this method and path.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Identified:
     match: Match
     token: AccessToken

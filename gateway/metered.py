@@ -38,10 +38,11 @@ Call = Callable[[Body | None], Awaitable[Answer]]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Terms:
     """What holds for one exchange from its admission to its end."""
 
+    loop: asyncio.AbstractEventLoop
     token: AccessToken
     reservation: Reservation
     timeouts: Timeouts
@@ -74,7 +75,8 @@ class Exchange:
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, terms: Terms) -> None:
-        task = asyncio.current_task()
+        # Finding the running loop is a system call (getpid), so it is told.
+        task = asyncio.current_task(terms.loop)
         assert task is not None
         self._task = task
         self._scope = scope
@@ -85,7 +87,7 @@ class Exchange:
         self.end: End | None = None
         self.detail = ""
         self._was_cut = False
-        self.began_at = asyncio.get_running_loop().time()
+        self.began_at = terms.loop.time()
         self.ends_at = self._deadline()
         self.listener: asyncio.Task[None] | None = None
         self._head: AnswerHead | None = None
@@ -173,17 +175,10 @@ class Exchange:
         self._waiting_since = self.began_at
         answer = await call(self._upload if self.terms.has_body else None)
         self._waiting_since = None
-        async with answer:
-            self.state = advance(self.state, Step.ANSWER)
-            self._status = answer.status
-            items, undecodable = answer.headers()
-            head = pass_on(items, status=answer.status, own_host=self.terms.own_host)
-            head.undecodable = undecodable
-            head.headers += limit_headers(self.terms.reservation.allowance, time.time())
-            if self.terms.cross_origin:
-                head.headers += CORS
-            if not STATUS_MIN <= answer.status <= STATUS_MAX:
-                raise GateFault(End.UPSTREAM_INVALID, "The API's status is none that ends a call.")
+        self.state = advance(self.state, Step.ANSWER)
+        self._status = answer.status
+        try:
+            head = self._answer_head(answer)
             await self._send(
                 {
                     "type": "http.response.start",
@@ -195,13 +190,29 @@ class Exchange:
             await self._deliver(answer, head)
             # Here, not after the answer is closed: a client may leave once it has everything.
             self.end = self.end or End.COMPLETED
+        finally:
+            if self.end is not End.COMPLETED or self._scope["method"] == "HEAD":
+                await answer.close()
+
+    def _answer_head(self, answer: Answer) -> AnswerHead:
+        if not STATUS_MIN <= answer.status <= STATUS_MAX:
+            raise GateFault(End.UPSTREAM_INVALID, "The API's status is none that ends a call.")
+        items, undecodable = answer.headers()
+        head = pass_on(items, status=answer.status, own_host=self.terms.own_host)
+        head.undecodable = undecodable
+        if head.is_events:
+            answer.has_events()
+        head.headers += limit_headers(self.terms.reservation.allowance, time.time())
+        if self.terms.cross_origin:
+            head.headers += CORS
+        return head
 
     async def _deliver(self, answer: Answer, head: AnswerHead) -> None:
         left = head.length
         if left == 0 or not head.has_body or self._scope["method"] == "HEAD":
             await self._send({"type": "http.response.body", "body": b""})
             return
-        clock = asyncio.get_running_loop().time
+        clock = self.terms.loop.time
         take, read, send = self.terms.reservation.take_bytes, answer.read, self._send
         while left != 0:
             self._waiting_since = clock()
@@ -263,7 +274,7 @@ class Exchange:
         if self._upload_begun:
             raise GateFault(End.UPSTREAM_DROPPED, "A body cannot be sent twice.")
         self._upload_begun = more = True
-        clock = asyncio.get_running_loop().time
+        clock = self.terms.loop.time
         try:
             while more:
                 self._waiting_since = None

@@ -88,6 +88,7 @@ class Gate:
 
     def _terms(self, found: Identified, head: RequestHead, reservation: Reservation) -> Terms:
         return Terms(
+            loop=self._loop,
             token=found.token,
             reservation=reservation,
             timeouts=found.match.service.timeouts,
@@ -132,9 +133,10 @@ class Gate:
         return None if isinstance(found, Refusal) else self._challenge.preflight(scope, found.route)
 
     async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
         await self._leasing.start()
         await self.routing.start(on_withdrawal=self._withdraw)
-        self._watching = asyncio.get_running_loop().create_task(self.watch.run())
+        self._watching = self._loop.create_task(self.watch.run())
 
     async def stop(self) -> None:
         """Exchanges that the server did not let end are cut; then all leases go back."""

@@ -12,8 +12,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from types import TracebackType
-from typing import Self
 
 from pyreqwest import exceptions as pyreqwest
 from pyreqwest.bytes import Bytes
@@ -32,11 +30,10 @@ USER_AGENT = "ApiCharge"
 CONNECT_PHASE = "client error (Connect)"
 IDLE_CONNECTION_SECONDS = 60
 ABANDONED_MS = 1_000
-READ_AHEAD_BYTES = 0
-"""pyreqwest holds an answer's head back until so many bytes of its body have come."""
+EVENTS = "text/event-stream"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """One upstream request, but for its body."""
 
@@ -47,6 +44,9 @@ class Asked:
     query: str
     headers: list[Pair]
 
+    def awaits_events(self) -> bool:
+        return any(name == "accept" and EVENTS in value for name, value in self.headers)
+
 
 Body = Callable[[], AsyncIterator[bytes]]
 """Makes the stream of a request's body, for each attempt to send it."""
@@ -55,9 +55,10 @@ Body = Callable[[], AsyncIterator[bytes]]
 class Answer:
     """An answer whose head has come. `read` is None at the end of the body, or UpstreamFault."""
 
-    __slots__ = ("_read", "_request", "_response", "status")
+    __slots__ = ("_pin", "_read", "_request", "_response", "status")
 
-    def __init__(self, request: StreamRequest, response: Response) -> None:
+    def __init__(self, request: StreamRequest, response: Response, pin: "_Pin") -> None:
+        self._pin = pin
         self._request = request
         self._response = response
         self._read: Callable[[], Awaitable[Bytes | None]] = response.body_reader.read_chunk
@@ -87,17 +88,13 @@ class Answer:
         except pyreqwest.PyreqwestError as exc:
             raise UpstreamFault(End.UPSTREAM_TRUNCATED, "The API's answer broke off.") from exc
 
-    async def __aenter__(self) -> Self:
-        return self
+    def has_events(self) -> None:
+        """Remember that this upstream sends events: heads are not held back from now on."""
+        self._pin.sends_events = True
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Drops the connection unless the body was read to its end."""
-        await self._request.__aexit__(kind, exc, traceback)
+    async def close(self) -> None:
+        """Drop the connection; not needed once the body was read to its end."""
+        await self._request.__aexit__(None, None, None)
 
 
 class Upstreams:
@@ -107,41 +104,38 @@ class Upstreams:
         self._policy = policy
         self._pool_idle_max = pool_idle_max
         self._root_certificates = root_certificates
-        self._pins: dict[tuple[str, Timeouts], _Pin] = {}
+        self._pins: dict[tuple[str, int, int, int], _Pin] = {}
         self._turn = 0
 
     async def send(self, asked: Asked, body: Body | None) -> Answer:
         """The answer's head, from the first upstream address that takes the connection."""
-        fault = UpstreamFault(End.UPSTREAM_UNREACHABLE, "The route has no upstream.")
-        count = len(asked.base_urls)
         self._turn += 1
+        count = len(asked.base_urls)
+        fault: UpstreamFault | None = None
         for attempt in range(count):
             base_url = asked.base_urls[(self._turn + attempt) % count]
-            pin = self._pins.get((base_url, asked.timeouts))
-            if pin is None or not pin.is_fresh():
-                try:
+            pin = self._pins.get((base_url, *asked.timeouts))
+            try:
+                if pin is None or not pin.is_fresh():
                     pin = await self._pin(base_url, asked.timeouts)
-                except (AddressRefused, Unresolvable) as exc:
-                    fault = _unreachable(exc)
-                    continue
-            for client in pin.clients:
-                try:
-                    return await _send(client, pin, asked, body)
-                except UpstreamFault as exc:
-                    if exc.end is not End.UPSTREAM_UNREACHABLE:
-                        raise
-                    fault = exc
-        raise fault
+                return await _send_to_one(pin, asked, body)
+            except (AddressRefused, Unresolvable) as exc:
+                fault = _unreachable(exc)
+            except UpstreamFault as exc:
+                if exc.end is not End.UPSTREAM_UNREACHABLE:
+                    raise
+                fault = exc
+        raise fault or UpstreamFault(End.UPSTREAM_UNREACHABLE, "The route has no upstream.")
 
     async def _pin(self, base_url: str, timeouts: Timeouts) -> "_Pin":
         place = parse(base_url)
         addresses = await resolve(place, self._policy)
-        known = self._pins.get((base_url, timeouts))
+        known = self._pins.get((base_url, *timeouts))
         if known is not None and known.addresses == addresses:
             known.renew()
             return known
         clients = tuple(self._client(place, address, timeouts) for address in addresses)
-        pin = self._pins[base_url, timeouts] = _Pin(place, addresses, clients)
+        pin = self._pins[(base_url, *timeouts)] = _Pin(place, addresses, clients)
         return pin
 
     def _client(self, place: Place, address: Address, timeouts: Timeouts) -> Client:
@@ -178,7 +172,15 @@ class Upstreams:
 class _Pin:
     """An upstream's checked addresses and the client of each; exchanges may outlive it."""
 
-    __slots__ = ("addresses", "base", "base_path", "clients", "fresh_until", "is_literal")
+    __slots__ = (
+        "addresses",
+        "base",
+        "base_path",
+        "clients",
+        "fresh_until",
+        "is_literal",
+        "sends_events",
+    )
 
     def __init__(
         self, place: Place, addresses: tuple[Address, ...], clients: tuple[Client, ...]
@@ -188,6 +190,7 @@ class _Pin:
         self.addresses = addresses
         self.clients = clients
         self.is_literal = place.literal is not None
+        self.sends_events = False
         self.renew()
 
     def renew(self) -> None:
@@ -195,6 +198,18 @@ class _Pin:
 
     def is_fresh(self) -> bool:
         return self.is_literal or asyncio.get_running_loop().time() < self.fresh_until
+
+
+async def _send_to_one(pin: _Pin, asked: Asked, body: Body | None) -> Answer:
+    """Each of the addresses in its turn; the last one's fault is the fault."""
+    *others, last = pin.clients
+    for client in others:
+        try:
+            return await _send(client, pin, asked, body)
+        except UpstreamFault as exc:
+            if exc.end is not End.UPSTREAM_UNREACHABLE:
+                raise
+    return await _send(last, pin, asked, body)
 
 
 def _patience(timeouts: Timeouts) -> timedelta:
@@ -208,18 +223,21 @@ def _patience(timeouts: Timeouts) -> timedelta:
 
 
 async def _send(client: Client, pin: _Pin, asked: Asked, body: Body | None) -> Answer:
+    # pyreqwest holds an answer's head back until so many bytes of its body have come. Waiting for
+    # one spares most calls a switch of threads; for events it would hide that the stream is open.
+    read_ahead = 0 if pin.sends_events or asked.awaits_events() else 1
     url = f"{pin.base}{asked.path}?{asked.query}" if asked.query else pin.base + asked.path
     try:
         builder = client.request(asked.method, url).headers(asked.headers)
         if body is not None:
             builder = builder.body_stream(body())
-        request = builder.streamed_read_buffer_limit(READ_AHEAD_BYTES).build_streamed()
+        request = builder.streamed_read_buffer_limit(read_ahead).build_streamed()
     except (pyreqwest.PyreqwestError, ValueError) as exc:
         raise UpstreamFault(End.REQUEST_MALFORMED, "A header of the request is not text.") from exc
     sent_path = request.url.path
     assert sent_path == pin.base_path + asked.path, f"decided {asked.path}, would send {sent_path}"
     try:
-        return Answer(request, await request.__aenter__())
+        return Answer(request, await request.__aenter__(), pin)
     except pyreqwest.PyreqwestError as exc:
         raise _fault(exc) from exc
 

@@ -8,6 +8,7 @@ somebody sold the longer one separately.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.domain import reading
 from gateway.domain.paths import AmbiguousPath, canonical, segments
@@ -20,8 +21,7 @@ class RouteTableError(ValueError):
     """A snapshot that does not compile; the message names the place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     connect_ms: int = 5_000
     first_byte_ms: int = 100_000
     idle_ms: int = 300_000
