@@ -40,7 +40,7 @@ def test_draining_server_finishes_a_running_stream_and_takes_no_new_one(site: Si
     def refused() -> bool:
         try:
             httpx.get(f"{site.origin}/livez")
-        except httpx.ConnectError:
+        except httpx.TransportError:
             return True
         return False
 
