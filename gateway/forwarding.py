@@ -40,4 +40,5 @@ def upstream_request(scope: Scope, head: RequestHead, found: Identified, now_s: 
         path=match.path,
         query=canonical_query(query) if query else "",
         headers=headers,
+        awaits_events=head.awaits_events,
     )

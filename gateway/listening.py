@@ -12,15 +12,24 @@ per request would cost more than the requests' own share of this.
 """
 
 import asyncio
+import re
 import socket
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 NOTSENT_LOWAT_BYTES = 64 * 1024
 LOOK_SECONDS = 0.5
+WITHOUT_BODY = frozenset({204, 304})
 
 
 class Deadlines(NamedTuple):
@@ -30,6 +39,64 @@ class Deadlines(NamedTuple):
     write_seconds: float = 30.0
     lingering_seconds: float = 10.0
     """For a body that nobody wants any more: its sender would miss the answer otherwise."""
+
+
+class Cycle(RequestResponseCycle):
+    """uvicorn's own, but that it looks at the head of an answer once and not header by header."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if (
+            message["type"] == "http.response.start"
+            and not self.response_started
+            and not self.flow.write_paused
+            and not self.disconnected
+        ):
+            self._begin(message["status"], [*self.default_headers, *message.get("headers", [])])
+        else:
+            await super().send(message)
+
+    def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        lines = [STATUS_LINE[status][:-2]]
+        for name, value in headers:
+            if name not in _names_seen:
+                _check_name(name)
+            if name in _FRAMING:
+                self._frame(name, value.lower())
+            lines.append(name + b": " + value)
+        if not self.keep_alive:
+            lines.append(b"connection: close")
+        has_body = self.scope["method"] != "HEAD" and status not in WITHOUT_BODY
+        if self.chunked_encoding is None and has_body:
+            self.chunked_encoding = True
+            lines.append(b"transfer-encoding: chunked")
+        if _UNPRINTABLE(b"".join(lines)):
+            raise RuntimeError("A header has a line break or another control character.")
+        self.transport.write(b"\r\n".join([*lines, b"", b""]))
+
+    def _frame(self, name: bytes, value: bytes) -> None:
+        if name == b"content-length" and self.chunked_encoding is None:
+            self.expected_content_length = int(value)
+            self.chunked_encoding = False
+        elif name == b"transfer-encoding" and value == b"chunked":
+            self.expected_content_length = 0
+            self.chunked_encoding = True
+        elif name == b"connection" and b"close" in value:
+            self.keep_alive = False
+
+
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_UNPRINTABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+_names_seen: set[bytes] = set()
+NAMES_SEEN_MAX = 1000
+
+
+def _check_name(name: bytes) -> None:
+    if HEADER_RE.search(name) or not name:
+        raise RuntimeError("A header's name is none.")
+    if len(_names_seen) < NAMES_SEEN_MAX:
+        _names_seen.add(name)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -54,7 +121,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_since = self._body_heard_at = self.loop.time()
         self._body_bytes = 0
         super().on_headers_complete()
-        # The application's task has not run yet.
+        # The application's task has not run yet. uvicorn names its class deep inside a long method.
+        self.cycle.__class__ = Cycle
         abort = partial(self._abort, self.cycle)
         self.scope["extensions"] = {"abort": abort}  # type: ignore[dict-item]
 

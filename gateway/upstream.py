@@ -30,7 +30,6 @@ USER_AGENT = "ApiCharge"
 CONNECT_PHASE = "client error (Connect)"
 IDLE_CONNECTION_SECONDS = 60
 ABANDONED_MS = 1_000
-EVENTS = "text/event-stream"
 
 
 @dataclass(slots=True)
@@ -43,9 +42,7 @@ class Asked:
     path: str
     query: str
     headers: list[Pair]
-
-    def awaits_events(self) -> bool:
-        return any(name == "accept" and EVENTS in value for name, value in self.headers)
+    awaits_events: bool
 
 
 Body = Callable[[], AsyncIterator[bytes]]
@@ -225,7 +222,7 @@ def _patience(timeouts: Timeouts) -> timedelta:
 async def _send(client: Client, pin: _Pin, asked: Asked, body: Body | None) -> Answer:
     # pyreqwest holds an answer's head back until so many bytes of its body have come. Waiting for
     # one spares most calls a switch of threads; for events it would hide that the stream is open.
-    read_ahead = 0 if pin.sends_events or asked.awaits_events() else 1
+    read_ahead = 0 if pin.sends_events or asked.awaits_events else 1
     url = f"{pin.base}{asked.path}?{asked.query}" if asked.query else pin.base + asked.path
     try:
         builder = client.request(asked.method, url).headers(asked.headers)

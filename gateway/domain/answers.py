@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from gateway.domain.headers import HOP_BY_HOP, OURS, Pair
+from gateway.domain.headers import EVENTS, HOP_BY_HOP, OURS, Pair
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -37,7 +37,6 @@ SHARED_CACHE = frozenset({"public", "private", "s-maxage", "proxy-revalidate"})
 VARY = (b"vary", b"apicharge, authorization, cookie")
 SANDBOX = [(b"content-security-policy", b"sandbox"), (b"x-content-type-options", b"nosniff")]
 CORS = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"*")]
-EVENTS = "text/event-stream"
 WITHOUT_BODY = frozenset({204, 304})
 PREFLIGHT_SECONDS = 600
 CREDITS_MAX = 2**53 - 1

@@ -102,6 +102,9 @@ BILLS: dict[End, tuple[Bill, Bill]] = {
 }
 
 
+UNSENT = frozenset({State.RECEIVED, State.ADMITTED})
+
+
 class IllegalStep(Exception):
     """A bug: names the step and the state it was tried in."""
 
@@ -115,7 +118,7 @@ def advance(state: State, step: Step) -> State:
 
 def bill(end: End, *, state: State, status: int | None, always: bool) -> Bill:
     """What an exchange costs that ended by `end` in `state`, having got `status`."""
-    if state in {State.RECEIVED, State.ADMITTED}:
+    if state in UNSENT:
         return NOTHING  # Nothing was sent, whoever is to blame.
     if status is not None and status >= 500:
         end = End.UPSTREAM_ERROR  # A 5xx costs the same however its body ended.

@@ -57,6 +57,7 @@ SPOOFABLE = frozenset(
 )
 OURS = ("apicharge-", "x-apicharge-", "x-forwarded-")
 _OURS = tuple(prefix.encode() for prefix in OURS)
+EVENTS = "text/event-stream"
 TOKEN_HEADER = b"apicharge"
 TOKEN_COOKIE = "apicharge"  # noqa: S105 - a cookie's name
 SIGNATURE_HEADER = "apicharge-signature"
@@ -71,6 +72,7 @@ class RequestHead:
     origin: bool = False
     length: int | None = None
     chunked: bool = False
+    awaits_events: bool = False
     undecodable: int = 0
     header_token: str | None = None
     authorization_token: str | None = None
@@ -151,6 +153,11 @@ def _origin(head: RequestHead, value: str) -> None:
     head.forward.append(("origin", value))
 
 
+def _accept(head: RequestHead, value: str) -> None:
+    head.awaits_events = EVENTS in value
+    head.forward.append(("accept", value))
+
+
 def _content_length(head: RequestHead, value: str) -> None:
     head.length = int(value) if value.isdecimal() else None
 
@@ -174,6 +181,7 @@ def _cookie(head: RequestHead, value: str, console_cookies: frozenset[str]) -> N
 _SPECIAL: dict[bytes, Callable[[RequestHead, str], None]] = {
     TOKEN_HEADER: _take_token,
     b"authorization": _authorization,
+    b"accept": _accept,
     b"connection": _connection,
     b"host": _host,
     b"origin": _origin,
