@@ -43,7 +43,9 @@ class Terms:
     """What holds for one exchange from its admission to its end."""
 
     loop: asyncio.AbstractEventLoop
+    now_s: float
     token: AccessToken
+    allowance: Allowance
     reservation: Reservation
     timeouts: Timeouts
     own_host: bool
@@ -53,26 +55,19 @@ class Terms:
 
 
 class Exchange:
-    __slots__ = (
-        "_head",
-        "_inbox",
-        "_receive",
-        "_scope",
-        "_send",
-        "_status",
-        "_tail",
-        "_task",
-        "_upload_begun",
-        "_waiting_since",
-        "_was_cut",
-        "began_at",
-        "detail",
-        "end",
-        "ends_at",
-        "listener",
-        "state",
-        "terms",
-    )
+    # Class attributes: most exchanges never change them, and setting each would cost every call.
+    end: End | None = None
+    detail = ""
+    state = advance(State.RECEIVED, Step.ADMIT)
+    listener: asyncio.Task[None] | None = None
+    _was_cut = False
+    _head: AnswerHead | None = None
+    _status: int | None = None
+    _tail = b""
+    _inbox: asyncio.Queue[tuple[bytes, bool] | None] | None = None
+    _upload_begun = False
+    _waiting_since: float | None = None
+    """Since when the upstream, and nobody else, keeps us waiting."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, terms: Terms) -> None:
         # Finding the running loop is a system call (getpid), so it is told.
@@ -83,30 +78,18 @@ class Exchange:
         self._receive = receive
         self._send = send
         self.terms = terms
-        self.state = advance(State.RECEIVED, Step.ADMIT)
-        self.end: End | None = None
-        self.detail = ""
-        self._was_cut = False
-        self.began_at = terms.loop.time()
+        self.began_at = self._waiting_since = terms.loop.time()
         self.ends_at = self._deadline()
-        self.listener: asyncio.Task[None] | None = None
-        self._head: AnswerHead | None = None
-        self._status: int | None = None
-        self._tail = b""
-        self._inbox: asyncio.Queue[tuple[bytes, bool] | None] | None = None
-        self._upload_begun = False
-        # Since when the upstream, and nobody else, keeps us waiting.
-        self._waiting_since: float | None = None
         if terms.has_body:
             self._inbox = asyncio.Queue(maxsize=1)
 
     def _deadline(self) -> tuple[float, End]:
         """By the loop's clock, which no step of the wall clock moves."""
-        token, now_s = self.terms.token, time.time()
-        ends_at_s, end = self.terms.reservation.allowance.ends_at_s, End.EXPIRED
-        if token.client_expires_at is not None and token.client_expires_at < ends_at_s:
-            ends_at_s, end = token.client_expires_at, End.TOKEN_EXPIRED
-        return self.began_at + ends_at_s - now_s, end
+        terms = self.terms
+        ends_at_s, client_ends_at_s = terms.allowance.ends_at_s, terms.token.client_expires_at
+        if client_ends_at_s is not None and client_ends_at_s < ends_at_s:
+            return self.began_at + client_ends_at_s - terms.now_s, End.TOKEN_EXPIRED
+        return self.began_at + ends_at_s - terms.now_s, End.EXPIRED
 
     @property
     def is_answered(self) -> bool:
@@ -147,7 +130,8 @@ class Exchange:
         finally:
             if self.listener is not None:
                 self.listener.cancel()
-            self._stop_upload()
+            if self._inbox is not None:
+                self._stop_upload(self._inbox)
             self._settle()
 
     def _ledger_end(self) -> End:
@@ -155,25 +139,24 @@ class Exchange:
 
     def _settle(self) -> None:
         assert self.end is not None
-        reservation, token = self.terms.reservation, self.terms.token
-        always = token.grant.charge is Charge.ALWAYS
+        reservation, head = self.terms.reservation, self._head
+        always = self.terms.token.grant.charge is Charge.ALWAYS
         cost = bill(self.end, state=self.state, status=self._status, always=always)
         self.state = advance(self.state, Step.END)
         if not (cost.calls or cost.bytes):
             reservation.settle(charged=False)
         elif not cost.calls:
             reservation.settle(charged=True, credits=0, calls=0)
-        elif self._head is None or self._head.consume is None:
+        elif head is None or head.consume is None:
             reservation.settle(charged=True)
         else:
-            said = consumed(self._head.consume)
+            said = consumed(head.consume)
             calls = 1 if said.calls is None else min(said.calls, 1)
             reservation.settle(charged=True, credits=said.credits, calls=calls)
 
     async def _converse(self, call: Call) -> None:
         self.state = advance(self.state, Step.SEND)
-        self._waiting_since = self.began_at
-        answer = await call(self._upload if self.terms.has_body else None)
+        answer = await call(self._upload if self._inbox is not None else None)
         self._waiting_since = None
         self.state = advance(self.state, Step.ANSWER)
         self._status = answer.status
@@ -202,7 +185,7 @@ class Exchange:
         head.undecodable = undecodable
         if head.is_events:
             answer.has_events()
-        head.headers += limit_headers(self.terms.reservation.allowance, time.time())
+        head.headers += limit_headers(self.terms.allowance, time.time())
         if self.terms.cross_origin:
             head.headers += CORS
         return head
@@ -302,12 +285,11 @@ class Exchange:
             raise GateFault(self.end or End.FAULT, "The exchange has ended.")
         return message
 
-    def _stop_upload(self) -> None:
+    def _stop_upload(self, inbox: "asyncio.Queue[tuple[bytes, bool] | None]") -> None:
         """Wake the upload, to break off. A cancelled call alone would go on waiting for it."""
-        if self._inbox is not None:
-            while not self._inbox.empty():
-                self._inbox.get_nowait()
-            self._inbox.put_nowait(None)
+        while not inbox.empty():
+            inbox.get_nowait()
+        inbox.put_nowait(None)
 
     async def farewell(self) -> None:
         """Tell the reader of a running answer why it ends here, and end it as no whole one ends."""

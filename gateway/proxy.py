@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from functools import partial
 
 from gateway.addresses import Policy
 from gateway.asgi import Receive, Reply, Scope, Send, answer
@@ -76,33 +77,33 @@ class Gate:
         admitted = allowance.acquire_now(now_s) or await allowance.acquire(now_s)
         if not isinstance(admitted, Reservation):
             return await self._refuse(_refusal(admitted, found), scope, send, allowance)
-        exchange = Exchange(scope, receive, send, self._terms(found, head, admitted))
-        self.watch.add(exchange)
-        try:
-            await exchange.run(lambda body: self._upstreams.send(request, body))
-        finally:
-            self.watch.remove(exchange)
-        if exchange.end is not End.COMPLETED:
-            await self._tell(exchange, found, scope, send)
-        return None
-
-    def _terms(self, found: Identified, head: RequestHead, reservation: Reservation) -> Terms:
-        return Terms(
+        terms = Terms(
             loop=self._loop,
+            now_s=now_s,
             token=found.token,
-            reservation=reservation,
+            allowance=allowance,
+            reservation=admitted,
             timeouts=found.match.service.timeouts,
             own_host=found.match.own_host,
             has_body=head.has_body,
             cross_origin=head.origin,
             origin=self.config.origin,
         )
+        exchange = Exchange(scope, receive, send, terms)
+        self.watch.add(exchange)
+        try:
+            await exchange.run(partial(self._upstreams.send, request))
+        finally:
+            self.watch.remove(exchange)
+        if exchange.end is not End.COMPLETED:
+            await self._tell(exchange, found, scope, send)
+        return None
 
     async def _tell(self, exchange: Exchange, found: Identified, scope: Scope, send: Send) -> None:
         """The end of an exchange that did not complete, to whoever can still hear it."""
         end = exchange.end
         assert end is not None
-        allowance = exchange.terms.reservation.allowance
+        allowance = exchange.terms.allowance
         if end in REMEMBERED_ENDS:
             allowance.ended(end.value, time.time())
         if exchange.is_answered or end is End.CLIENT_GONE:

@@ -113,8 +113,10 @@ class Upstreams:
             base_url = asked.base_urls[(self._turn + attempt) % count]
             pin = self._pins.get((base_url, *asked.timeouts))
             try:
-                if pin is None or not pin.is_fresh():
+                if pin is None or not (pin.is_literal or pin.is_fresh()):
                     pin = await self._pin(base_url, asked.timeouts)
+                if len(pin.clients) == 1:
+                    return await _send(pin.clients[0], pin, asked, body)
                 return await _send_to_one(pin, asked, body)
             except (AddressRefused, Unresolvable) as exc:
                 fault = _unreachable(exc)
@@ -194,7 +196,7 @@ class _Pin:
         self.fresh_until = asyncio.get_running_loop().time() + ADDRESS_FRESH_SECONDS
 
     def is_fresh(self) -> bool:
-        return self.is_literal or asyncio.get_running_loop().time() < self.fresh_until
+        return asyncio.get_running_loop().time() < self.fresh_until
 
 
 async def _send_to_one(pin: _Pin, asked: Asked, body: Body | None) -> Answer:
