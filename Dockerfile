@@ -7,7 +7,7 @@ RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirem
 COPY client client
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps ./client
 COPY . /app
-RUN cd /app && APICHARGE_HOME=/tmp/build APICHARGE_STATIC_ROOT=/app/staticfiles /venv/bin/python manage.py collectstatic --noinput
+RUN cd /app && mkdir staticfiles && APICHARGE_HOME=/tmp/build APICHARGE_STATIC_ROOT=/app/staticfiles /venv/bin/python manage.py collectstatic --noinput
 
 FROM python:3.12-slim
 RUN useradd --uid 10001 --create-home apicharge && install -d -o apicharge -g apicharge -m 0700 /state
