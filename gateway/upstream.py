@@ -222,6 +222,9 @@ def _patience(timeouts: Timeouts) -> timedelta:
 
 
 async def _send(client: Client, pin: _Pin, asked: Asked, body: Body | None) -> Answer:
+    # One turn of the loop: calls that became ready together are sent together, which wakes the
+    # client's thread once for all of them.
+    await asyncio.sleep(0)
     # pyreqwest holds an answer's head back until so many bytes of its body have come. Waiting for
     # one spares most calls a switch of threads; for events it would hide that the stream is open.
     read_ahead = 0 if pin.sends_events or asked.awaits_events else 1
