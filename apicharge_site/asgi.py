@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apicharge_site.settings")
 django_application: Callable[..., Awaitable[None]] = get_asgi_application()
 
 # Django's apps are loaded from here on.
-from apicharge_site import gating  # noqa: E402
+from apicharge_site import bounding, forwarded, gating  # noqa: E402
 from apicharge_site.health import PATHS, Health  # noqa: E402
 from gateway.asgi import Receive, Reply, Scope, Send, answer  # noqa: E402
 
@@ -24,6 +24,7 @@ gate = gating.mounted()
 checks = {"database": gating.database_answers}
 health = Health({**checks, "routes": gate.is_ready} if gate is not None else checks)
 serves_site = settings.ROLE in {"all", "console"}
+site = bounding.bounded(django_application, settings.ORIGIN)
 OBJECTS_BEFORE_COLLECTION = 10_000
 NOT_HERE = Reply(404, [(b"content-type", b"text/plain")], b"This node answers gated routes only.\n")
 
@@ -34,7 +35,7 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["path"] in PATHS:
         await health(scope, receive, send)
     elif serves_site:
-        await django_application(scope, receive, send)
+        await site(scope, receive, send)
     else:
         await answer(send, NOT_HERE)
 
@@ -62,4 +63,6 @@ def _leave_what_stays_alone() -> None:
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
 
 
-application = ProtocolTypeRouter({"http": http, "lifespan": lifespan})
+application = ProtocolTypeRouter(
+    {"http": forwarded.behind(http, settings.TRUSTED_PROXIES), "lifespan": lifespan}
+)

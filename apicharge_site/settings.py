@@ -8,7 +8,7 @@ from pathlib import Path
 
 import environ
 
-from apicharge_site import state
+from apicharge_site import forwarded, state
 from marketplace.domain import chains
 
 env = environ.Env()
@@ -16,6 +16,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 PRODUCTION = env.bool("APICHARGE_PRODUCTION", default=False)
 DEBUG = env.bool("APICHARGE_DEBUG", default=False)
+if PRODUCTION and DEBUG:
+    raise state.Misconfigured("APICHARGE_DEBUG shows settings and code to strangers: unset it.")
 ROLE = env.str("APICHARGE_ROLE", default="all")
 if ROLE not in {"all", "gateway", "console", "worker"}:
     raise state.Misconfigured(
@@ -29,6 +31,8 @@ HOME = Path(env.str("APICHARGE_HOME", default=str(BASE_DIR / ".state"))).absolut
 GATE_PREFIX = env.str("APICHARGE_GATE_PREFIX", default="/gate/")
 # Address ranges, beside public ones, that an upstream may live in (staff only; e.g. "127.0.0.0/8").
 UPSTREAM_NETWORKS = env.list("UPSTREAM_NETWORKS", default=[])
+# Address ranges of the load balancers before us: what they say of the client is believed.
+TRUSTED_PROXIES = forwarded.trusted(env.list("APICHARGE_TRUSTED_PROXIES", default=[]))
 
 # The network that is paid on, and the keys. A gateway node verifies; it must not be able to mint.
 CHAIN = chains.chain(

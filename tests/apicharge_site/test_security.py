@@ -95,6 +95,19 @@ def test_production_makes_no_keys_and_no_sandbox(tmp_path: Path) -> None:
     assert "APICHARGE_QUOTE_KEY" in keyless.stderr
 
 
+def test_production_shows_no_error_pages(tmp_path: Path) -> None:
+    given = {"APICHARGE_PRODUCTION": "1", "APICHARGE_DEBUG": "1"}
+    assert "APICHARGE_DEBUG" in settings_of(tmp_path, "DEBUG", **given).stderr
+
+
+def test_proxies_are_believed_when_they_are_named(tmp_path: Path) -> None:
+    assert settings_of(tmp_path, "TRUSTED_PROXIES").stdout.strip() == "[()]"
+    named = settings_of(tmp_path, "TRUSTED_PROXIES", APICHARGE_TRUSTED_PROXIES="10.1.0.0/24,::1")
+    assert named.stdout.strip() == "[(IPv4Network('10.1.0.0/24'), IPv6Network('::1/128'))]"
+    wrong = settings_of(tmp_path, "TRUSTED_PROXIES", APICHARGE_TRUSTED_PROXIES="0.0.0.0/0")
+    assert "APICHARGE_TRUSTED_PROXIES" in wrong.stderr
+
+
 def test_seed_comes_from_the_environment_a_named_file_or_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
