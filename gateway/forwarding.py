@@ -34,8 +34,8 @@ def upstream_request(scope: Scope, head: RequestHead, found: Identified, now_s: 
         headers.append((SIGNATURE_HEADER, signed))
     query = scope["query_string"]
     return Asked(
-        base_urls=service.upstreams,
-        timeouts=service.timeouts,
+        cluster=service.cluster,
+        timeouts=match.route.timeouts,
         method=method,
         path=match.path,
         query=canonical_query(query) if query else "",

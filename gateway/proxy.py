@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import time
-from functools import partial
+from collections.abc import Sequence
 
 from gateway.addresses import Policy
 from gateway.asgi import Receive, Reply, Scope, Send, answer
+from gateway.calling import Calling
 from gateway.challenge import Challenge
 from gateway.conf import GateConfig, Ports
 from gateway.domain import errors
 from gateway.domain.allowance import Refused, Unavailable, Why
+from gateway.domain.clusters import Cluster
 from gateway.domain.errors import FOR_END, Refusal
 from gateway.domain.exchange import End
 from gateway.domain.headers import RequestHead, header, sift
@@ -50,7 +52,9 @@ class Gate:
             pool_idle_max=config.pool_idle_max,
             root_certificates=config.extra_root_certificates,
         )
+        self._calling = Calling(self._upstreams)
         self._watching: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[None] | None = None
 
     def owns(self, scope: Scope) -> bool:
         """Whether this request is the gate's to answer."""
@@ -83,7 +87,7 @@ class Gate:
             token=found.token,
             allowance=allowance,
             reservation=admitted,
-            timeouts=found.match.service.timeouts,
+            timeouts=found.match.route.timeouts,
             own_host=found.match.own_host,
             has_body=head.has_body,
             cross_origin=head.origin,
@@ -91,10 +95,12 @@ class Gate:
         )
         exchange = Exchange(scope, receive, send, terms)
         self.watch.add(exchange)
+        call = self._calling.call(request)
         try:
-            await exchange.run(partial(self._upstreams.send, request))
+            await exchange.run(call.send)
         finally:
             self.watch.remove(exchange)
+            call.end()
         if exchange.end is not End.COMPLETED:
             await self._tell(exchange, found, scope, send)
         return None
@@ -138,17 +144,21 @@ class Gate:
         await self._leasing.start()
         await self.routing.start(on_withdrawal=self._withdraw)
         self._watching = self._loop.create_task(self.watch.run())
+        self._probing = self._loop.create_task(self._calling.probe(self._probed))
 
     async def stop(self) -> None:
         """Exchanges that the server did not let end are cut; then all leases go back."""
         self.watch.cut(End.CLOSING)
         await self.watch.until_empty(seconds=1.0)
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        for task in filter(None, (self._watching, self._probing)):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         await self.routing.stop()
         await self._leasing.stop()
         await self._upstreams.close()
+
+    def _probed(self) -> Sequence[Cluster]:
+        return self.routing.table.probed if self.routing.table is not None else ()
 
     def _withdraw(self) -> None:
         self.watch.cut(End.REVOKED, self.routing.is_withdrawn)

@@ -20,6 +20,7 @@ from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
 from gateway.addresses import Address, AddressRefused, Place, Policy, Unresolvable, parse, resolve
+from gateway.domain.clusters import Cluster
 from gateway.domain.errors import UpstreamFault
 from gateway.domain.exchange import End
 from gateway.domain.headers import Pair
@@ -30,13 +31,15 @@ USER_AGENT = "ApiCharge"
 CONNECT_PHASE = "client error (Connect)"
 IDLE_CONNECTION_SECONDS = 60
 ABANDONED_MS = 1_000
+NO_ADDRESS = "The API has no address that may be called."
+"""Its provider reads why in the admin; a caller learns no address."""
 
 
 @dataclass(slots=True)
 class Asked:
     """One upstream request, but for its body."""
 
-    base_urls: Sequence[str]
+    cluster: Cluster
     timeouts: Timeouts
     method: str
     path: str
@@ -102,29 +105,18 @@ class Upstreams:
         self._pool_idle_max = pool_idle_max
         self._root_certificates = root_certificates
         self._pins: dict[tuple[str, int, int, int], _Pin] = {}
-        self._turn = 0
 
-    async def send(self, asked: Asked, body: Body | None) -> Answer:
-        """The answer's head, from the first upstream address that takes the connection."""
-        self._turn += 1
-        count = len(asked.base_urls)
-        fault: UpstreamFault | None = None
-        for attempt in range(count):
-            base_url = asked.base_urls[(self._turn + attempt) % count]
-            pin = self._pins.get((base_url, *asked.timeouts))
+    async def send(self, base_url: str, asked: Asked, body: Body | None) -> Answer:
+        """The answer's head, from the first address of this upstream that takes the connection."""
+        pin = self._pins.get((base_url, *asked.timeouts))
+        if pin is None or not (pin.is_literal or pin.is_fresh()):
             try:
-                if pin is None or not (pin.is_literal or pin.is_fresh()):
-                    pin = await self._pin(base_url, asked.timeouts)
-                if len(pin.clients) == 1:
-                    return await _send(pin.clients[0], pin, asked, body)
-                return await _send_to_one(pin, asked, body)
+                pin = await self._pin(base_url, asked.timeouts)
             except (AddressRefused, Unresolvable) as exc:
-                fault = _unreachable(exc)
-            except UpstreamFault as exc:
-                if exc.end is not End.UPSTREAM_UNREACHABLE:
-                    raise
-                fault = exc
-        raise fault or UpstreamFault(End.UPSTREAM_UNREACHABLE, "The route has no upstream.")
+                raise UpstreamFault(End.UPSTREAM_UNREACHABLE, NO_ADDRESS) from exc
+        if len(pin.clients) == 1:
+            return await _send(pin.clients[0], pin, asked, body)
+        return await _send_to_one(pin, asked, body)
 
     async def _pin(self, base_url: str, timeouts: Timeouts) -> "_Pin":
         place = parse(base_url)
@@ -242,13 +234,6 @@ async def _send(client: Client, pin: _Pin, asked: Asked, body: Body | None) -> A
         return Answer(request, await request.__aenter__(), pin)
     except pyreqwest.PyreqwestError as exc:
         raise _fault(exc) from exc
-
-
-def _unreachable(exc: Exception) -> UpstreamFault:
-    """Its provider reads why in the admin; a caller learns no address."""
-    fault = UpstreamFault(End.UPSTREAM_UNREACHABLE, "The API has no address that may be called.")
-    fault.__cause__ = exc
-    return fault
 
 
 def _fault(exc: pyreqwest.PyreqwestError) -> UpstreamFault:

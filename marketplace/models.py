@@ -13,6 +13,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import F, Q
 
+from gateway.domain import clusters
 from marketplace.domain import quotes
 
 SLUG = RegexValidator(
@@ -21,6 +22,10 @@ SLUG = RegexValidator(
 )
 ACCESS_SECONDS_MAX = 10 * 366 * 86_400
 TIMEOUT_MS_MAX = 3_600_000
+WAIT = [MinValueValidator(1), MaxValueValidator(TIMEOUT_MS_MAX)]
+PROBE_MS = [MinValueValidator(1_000), MaxValueValidator(TIMEOUT_MS_MAX)]
+PROBES = [MinValueValidator(1), MaxValueValidator(clusters.PROBES_MAX)]
+WEIGHT = [MinValueValidator(1), MaxValueValidator(clusters.WEIGHT_MAX)]
 
 
 class Provider(models.Model):
@@ -61,8 +66,11 @@ class Category(models.Model):
 
 
 def _timeout(default_ms: int, help_text: str) -> "models.PositiveIntegerField[int, int]":
-    limits = [MinValueValidator(1), MaxValueValidator(TIMEOUT_MS_MAX)]
-    return models.PositiveIntegerField(default=default_ms, validators=limits, help_text=help_text)
+    return models.PositiveIntegerField(default=default_ms, validators=WAIT, help_text=help_text)
+
+
+def _own_timeout(label: str) -> "models.PositiveIntegerField[int | None, int | None]":
+    return models.PositiveIntegerField(label, null=True, blank=True, validators=WAIT)
 
 
 class ServiceQuerySet(models.QuerySet["Service"]):
@@ -79,6 +87,11 @@ class Service(models.Model):
         DRAFT = "draft", "Draft: nobody sees it"
         PUBLISHED = "published", "Published: in the catalogue, on sale"
         WITHDRAWN = "withdrawn", "Withdrawn: no more sales, running grants go on"
+
+    class Balancing(models.TextChoices):
+        ROUND_ROBIN = "round_robin", "Each in its turn"
+        WEIGHTED = "weighted", "By weight"
+        LEAST_REQUESTS = "least_requests", "Where the least runs, by weight"
 
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="services")
     category = models.ForeignKey(
@@ -102,6 +115,27 @@ class Service(models.Model):
     connect_ms = _timeout(5_000, "Until the connection stands.")
     first_byte_ms = _timeout(100_000, "Until the answer begins.")
     idle_ms = _timeout(300_000, "Longest silence within an answer.")
+    balancing = models.CharField(
+        "calls go to", max_length=14, choices=Balancing, default=Balancing.ROUND_ROBIN
+    )
+    health_path = models.CharField(
+        "ask for health at",
+        max_length=200,
+        blank=True,
+        help_text="A path of every upstream, such as /health. Empty: nobody asks.",
+    )
+    health_interval_ms = models.PositiveIntegerField(
+        "every (ms)", default=2_000, validators=PROBE_MS
+    )
+    health_timeout_ms = models.PositiveIntegerField(
+        "waiting for (ms)", default=1_000, validators=WAIT
+    )
+    unhealthy_after = models.PositiveSmallIntegerField(
+        "out after", default=3, validators=PROBES, help_text="Failed checks in a row."
+    )
+    healthy_after = models.PositiveSmallIntegerField(
+        "back after", default=2, validators=PROBES, help_text="Good checks in a row."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -127,6 +161,9 @@ class Upstream(models.Model):
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="upstreams")
     url = models.CharField(
         "address", max_length=500, help_text="https://api.example.com/base, without a query."
+    )
+    weight = models.PositiveSmallIntegerField(
+        default=1, validators=WEIGHT, help_text="Its share of the calls, where weights count."
     )
 
     class Meta:
@@ -157,6 +194,9 @@ class Route(models.Model):
     )
     methods = models.JSONField(default=list, blank=True)
     description = models.CharField(max_length=200, blank=True, help_text="One line.")
+    connect_ms = _own_timeout("until the connection stands")
+    first_byte_ms = _own_timeout("until the answer begins")
+    idle_ms = _own_timeout("longest silence within an answer")
     removed_at = models.DateTimeField(null=True, editable=False)
 
     objects = RouteQuerySet.as_manager()

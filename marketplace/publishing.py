@@ -18,6 +18,7 @@ from marketplace.domain.quotes import JsonObject
 from marketplace.models import Route, RouteQuote, Service
 
 KEPT = 100  # Nodes read the newest only; the rest is for people who look into an incident.
+TIMEOUTS = ("connect_ms", "first_byte_ms", "idle_ms")
 LOCK = 0x41504943  # PostgreSQL's advisory locks are numbers; this one is ours.
 
 
@@ -39,7 +40,21 @@ class RouteBody(TypedDict):
     name: str
     path: str
     methods: list[str]
+    timeouts: dict[str, int]
     offers: list[OfferBody]
+
+
+class UpstreamBody(TypedDict):
+    url: str
+    weight: int
+
+
+class HealthBody(TypedDict):
+    path: str
+    interval_ms: int
+    timeout_ms: int
+    healthy_after: int
+    unhealthy_after: int
 
 
 class ServiceBody(TypedDict):
@@ -48,7 +63,9 @@ class ServiceBody(TypedDict):
     hosts: list[str]
     root_path: str | None
     secret: str | None
-    upstreams: list[dict[str, str]]
+    upstreams: list[UpstreamBody]
+    balancing: str
+    health: HealthBody | None
     timeouts: dict[str, int]
     routes: list[RouteBody]
 
@@ -104,13 +121,27 @@ def _service(service: Service) -> ServiceBody:
         "hosts": [service.host] if service.host else [],
         "root_path": service.root_path or None,
         "secret": service.secret or None,
-        "upstreams": [{"url": upstream.url} for upstream in service.upstreams.all()],
+        "upstreams": [
+            {"url": upstream.url, "weight": upstream.weight} for upstream in service.upstreams.all()
+        ],
+        "balancing": service.balancing,
+        "health": _health(service) if service.health_path else None,
         "timeouts": {
             "connect_ms": service.connect_ms,
             "first_byte_ms": service.first_byte_ms,
             "idle_ms": service.idle_ms,
         },
         "routes": [_route(service, route) for route in routes],
+    }
+
+
+def _health(service: Service) -> HealthBody:
+    return {
+        "path": service.health_path,
+        "interval_ms": service.health_interval_ms,
+        "timeout_ms": service.health_timeout_ms,
+        "healthy_after": service.healthy_after,
+        "unhealthy_after": service.unhealthy_after,
     }
 
 
@@ -121,6 +152,9 @@ def _route(service: Service, route: Route) -> RouteBody:
         "name": route.name,
         "path": route.path,
         "methods": list(route.methods),
+        "timeouts": {
+            name: value for name in TIMEOUTS if (value := getattr(route, name)) is not None
+        },
         "offers": [_offer(price) for price in prices],
     }
 

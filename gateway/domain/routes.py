@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.domain import reading
+from gateway.domain.clusters import Cluster, cluster
 from gateway.domain.paths import AmbiguousPath, canonical, segments
 
 MATCHES_KEPT = 4096
@@ -47,6 +48,8 @@ class Route:
     methods: frozenset[str]
     """Empty: all."""
     offers: tuple[Offer, ...]
+    timeouts: Timeouts
+    """The service's, where the route has none of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,7 @@ class Service:
     hosts: tuple[str, ...]
     root_path: str | None
     secret: bytes | None = field(repr=False)
-    upstreams: tuple[str, ...]
-    timeouts: Timeouts
+    cluster: Cluster
     routes: Mapping[tuple[bytes, ...], tuple[Route, ...]]
 
 
@@ -95,6 +97,8 @@ class RouteTable:
     longest_prefix: int
     root_paths: tuple[str, ...]
     routes: Mapping[str, Route]
+    probed: tuple[Cluster, ...] = ()
+    """Those whose destinations are asked for their health."""
     _remembered: dict[tuple[str, bytes, str], Match | NoRoute | Ambiguous] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -167,8 +171,11 @@ def _compile(body: reading.Object, prefix: str) -> RouteTable:
     prefixes: dict[tuple[bytes, ...], Service] = {}
     routes: dict[str, Route] = {}
     roots: list[str] = []
+    probed: list[Cluster] = []
     for entry in body.parts("services"):
         service = _service(entry)
+        if service.cluster.health is not None and not service.cluster.is_plain:
+            probed.append(service.cluster)
         own_roots = [service.root_path.rstrip("/")] if service.root_path else []
         roots += own_roots
         for root in [prefix + service.slug, *own_roots]:
@@ -191,38 +198,43 @@ def _compile(body: reading.Object, prefix: str) -> RouteTable:
         longest_prefix=max(map(len, prefixes), default=0),
         root_paths=tuple(roots),
         routes=routes,
+        probed=tuple(probed),
     )
 
 
 def _service(entry: reading.Object) -> Service:
     routes: dict[tuple[bytes, ...], tuple[Route, ...]] = {}
-    for route in (_route(each) for each in entry.parts("routes")):
+    timeouts = _timeouts(entry, Timeouts())
+    for route in (_route(each, timeouts) for each in entry.parts("routes")):
         routes[route.path] = (*routes.get(route.path, ()), route)
-    timeouts = entry.optional_part("timeouts")
-    upstreams = tuple(each.text("url").rstrip("/") for each in entry.parts("upstreams"))
     return Service(
         slug=entry.text("slug"),
         name=entry.text("name"),
         hosts=tuple(bare_host(host) for host in entry.texts("hosts")),
         root_path=entry.optional_text("root_path"),
         secret=entry.hex_bytes("secret") if entry.unread.get("secret") else None,
-        upstreams=upstreams,
-        timeouts=Timeouts(
-            connect_ms=timeouts.integer("connect_ms", 5_000),
-            first_byte_ms=timeouts.integer("first_byte_ms", 100_000),
-            idle_ms=timeouts.integer("idle_ms", 300_000),
-        ),
+        cluster=cluster(entry),
         routes=routes,
     )
 
 
-def _route(entry: reading.Object) -> Route:
+def _timeouts(entry: reading.Object, default: Timeouts) -> Timeouts:
+    said = entry.optional_part("timeouts")
+    return Timeouts(
+        connect_ms=said.integer("connect_ms", default.connect_ms),
+        first_byte_ms=said.integer("first_byte_ms", default.first_byte_ms),
+        idle_ms=said.integer("idle_ms", default.idle_ms),
+    )
+
+
+def _route(entry: reading.Object, timeouts: Timeouts) -> Route:
     return Route(
         id=entry.text("id"),
         name=entry.text("name"),
         path=_path(entry.text("path"), entry),
         methods=frozenset(entry.texts("methods")),
         offers=tuple(_offer(each) for each in entry.parts("offers")),
+        timeouts=_timeouts(entry, timeouts),
     )
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from marketplace import holding, publishing
-from marketplace.admin.generic import FieldGroups
+from marketplace.admin.generic import FieldGroups, FieldOptions, Fieldsets
 from marketplace.admin.route_form import RouteForm
 from marketplace.admin.scoping import OwnRowsAdmin, OwnRowsInline
 from marketplace.domain import plans
@@ -66,6 +66,17 @@ class RouteAdmin(OwnRowsAdmin[Route]):
     def get_fields(self, request: HttpRequest, obj: Route | None = None) -> FieldGroups:
         fields = ("service", "name", "slug", "path", "methods", "description")
         return (*fields, "add_price") if obj else fields
+
+    def get_fieldsets(self, request: HttpRequest, obj: Route | None = None) -> Fieldsets:
+        own: FieldOptions = {
+            "fields": [("connect_ms", "first_byte_ms", "idle_ms")],
+            "classes": ["collapse"],
+            "description": "Where this route differs from its service. Empty: as the service.",
+        }
+        return [
+            (None, {"fields": self.get_fields(request, obj)}),
+            ("How long the gate waits for your API (ms)", own),
+        ]
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Route | None = None

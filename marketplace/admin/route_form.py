@@ -26,6 +26,7 @@ class RouteForm(ModelForm[Route]):
     class Meta:
         model = Route
         fields = ["service", "name", "slug", "path", "methods", "description"]
+        fields += ["connect_ms", "first_byte_ms", "idle_ms"]
 
     def clean_path(self) -> str:
         path = str(self.cleaned_data["path"])

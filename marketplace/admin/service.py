@@ -32,13 +32,24 @@ UPSTREAM_FIELD = re.compile(r"upstreams-\d+-url")
 REFUSALS = "apicharge_refusals"
 STAFF_FIELDS: FieldOptions = {"fields": ["host", "root_path"], "classes": ["collapse"]}
 
+SEVERAL: FieldOptions = {
+    "fields": [
+        "balancing",
+        ("health_path", "health_interval_ms", "health_timeout_ms"),
+        ("unhealthy_after", "healthy_after"),
+    ],
+    "classes": ["collapse"],
+    "description": "An upstream that cannot be reached, or only answers errors, is left alone for "
+    "some seconds without being asked; a health check finds it ill before a call does.",
+}
+
 
 class UpstreamInline(OwnRowsInline[Upstream, Service]):
     model = Upstream
     form = UpstreamForm
     max_num = UPSTREAMS_MAX
     formset = UpstreamFormSet  # type: ignore[assignment]  # The stubs want exactly ModelForm.
-    fields = ["url", "test"]
+    fields = ["url", "weight", "test"]
     readonly_fields = ["test"]
 
     def get_extra(self, request: HttpRequest, obj: Service | None = None, **_: object) -> int:
@@ -122,7 +133,11 @@ class ServiceAdmin(OwnRowsAdmin[Service]):
             "fields": [("connect_ms", "first_byte_ms", "idle_ms")],
             "classes": ["collapse"],
         }
-        return [*sets, ("How long the gate waits for your API (ms)", waits)]
+        return [
+            *sets,
+            ("How long the gate waits for your API (ms)", waits),
+            ("Several upstreams", SEVERAL),
+        ]
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Service | None = None

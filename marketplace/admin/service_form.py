@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from gateway.addresses import AddressRefused, Policy, Unresolvable, check_upstream
+from gateway.domain.paths import AmbiguousPath, canonical
 from marketplace import holding
 from marketplace.admin.generic import BaseInlineFormSet, ModelForm
 from marketplace.models import Route, Service, Upstream
@@ -39,6 +40,12 @@ class ServiceForm(ModelForm[Service]):
             "connect_ms",
             "first_byte_ms",
             "idle_ms",
+            "balancing",
+            "health_path",
+            "health_interval_ms",
+            "health_timeout_ms",
+            "unhealthy_after",
+            "healthy_after",
         ]
         widgets = {
             "tagline": forms.TextInput(attrs={"class": "vLargeTextField"}),
@@ -60,8 +67,21 @@ class ServiceForm(ModelForm[Service]):
             raise ValidationError("The site itself answers there.")
         return root or None
 
+    def clean_health_path(self) -> str:
+        path = str(self.cleaned_data["health_path"])
+        try:
+            exact = canonical(path.encode()).decode() if path else ""
+        except AmbiguousPath as exc:
+            raise ValidationError(f"This path cannot be asked for: {exc}.") from exc
+        if "?" in path or "#" in path or exact != path:
+            raise ValidationError("A path such as /health, without a query.")
+        return path
+
     def clean(self) -> dict[str, object]:
         cleaned: dict[str, object] = super().clean() or self.cleaned_data
+        interval, wait = cleaned.get("health_interval_ms"), cleaned.get("health_timeout_ms")
+        if isinstance(interval, int) and isinstance(wait, int) and wait > interval:
+            self.add_error("health_timeout_ms", "A check must be over before the next one begins.")
         moved = {"slug", "host", "root_path"} & set(self.changed_data)
         hidden = "state" in self.changed_data and cleaned.get("state") == Service.State.DRAFT
         if self.instance.pk and (moved or hidden):
@@ -93,7 +113,7 @@ class UpstreamForm(ModelForm[Upstream]):
 
     class Meta:
         model = Upstream
-        fields = ["url"]
+        fields = ["url", "weight"]
 
     def clean_url(self) -> str:
         url = str(self.cleaned_data["url"]).strip()

@@ -76,6 +76,42 @@ class Migration(migrations.Migration):
                     "description",
                     models.CharField(blank=True, help_text="One line.", max_length=200),
                 ),
+                (
+                    "connect_ms",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(3600000),
+                        ],
+                        verbose_name="until the connection stands",
+                    ),
+                ),
+                (
+                    "first_byte_ms",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(3600000),
+                        ],
+                        verbose_name="until the answer begins",
+                    ),
+                ),
+                (
+                    "idle_ms",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(3600000),
+                        ],
+                        verbose_name="longest silence within an answer",
+                    ),
+                ),
                 ("removed_at", models.DateTimeField(editable=False, null=True)),
             ],
             options={
@@ -334,6 +370,74 @@ class Migration(migrations.Migration):
                         ],
                     ),
                 ),
+                (
+                    "balancing",
+                    models.CharField(
+                        choices=[
+                            ("round_robin", "Each in its turn"),
+                            ("weighted", "By weight"),
+                            ("least_requests", "Where the least runs, by weight"),
+                        ],
+                        default="round_robin",
+                        max_length=14,
+                        verbose_name="calls go to",
+                    ),
+                ),
+                (
+                    "health_interval_ms",
+                    models.PositiveIntegerField(
+                        default=2000,
+                        validators=[
+                            django.core.validators.MinValueValidator(1000),
+                            django.core.validators.MaxValueValidator(3600000),
+                        ],
+                        verbose_name="every (ms)",
+                    ),
+                ),
+                (
+                    "health_path",
+                    models.CharField(
+                        blank=True,
+                        help_text="A path of every upstream, such as /health. Empty: nobody asks.",
+                        max_length=200,
+                        verbose_name="ask for health at",
+                    ),
+                ),
+                (
+                    "health_timeout_ms",
+                    models.PositiveIntegerField(
+                        default=1000,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(3600000),
+                        ],
+                        verbose_name="waiting for (ms)",
+                    ),
+                ),
+                (
+                    "healthy_after",
+                    models.PositiveSmallIntegerField(
+                        default=2,
+                        help_text="Good checks in a row.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100),
+                        ],
+                        verbose_name="back after",
+                    ),
+                ),
+                (
+                    "unhealthy_after",
+                    models.PositiveSmallIntegerField(
+                        default=3,
+                        help_text="Failed checks in a row.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100),
+                        ],
+                        verbose_name="out after",
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 (
@@ -383,6 +487,17 @@ class Migration(migrations.Migration):
                         help_text="https://api.example.com/base, without a query.",
                         max_length=500,
                         verbose_name="address",
+                    ),
+                ),
+                (
+                    "weight",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="Its share of the calls, where weights count.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000),
+                        ],
                     ),
                 ),
                 (

@@ -23,7 +23,7 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
         kid="k0", public_key="cd" * 32, revoked_at=datetime(2026, 1, 1, tzinfo=UTC)
     )
     service = shop.service(shop.provider(), host="weather.example", secret="ef" * 32)
-    shop.price(shop.route(service, methods=["GET", "HEAD"]))
+    shop.price(shop.route(service, methods=["GET", "HEAD"], first_byte_ms=500))
     assert newest().body == {
         "version": newest().version,
         "issuer": "http://127.0.0.1:8000",
@@ -35,7 +35,9 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
                 "hosts": ["weather.example"],
                 "root_path": None,
                 "secret": "ef" * 32,
-                "upstreams": [{"url": "http://127.0.0.1:9000/base"}],
+                "upstreams": [{"url": "http://127.0.0.1:9000/base", "weight": 1}],
+                "balancing": "round_robin",
+                "health": None,
                 "timeouts": {"connect_ms": 5000, "first_byte_ms": 100_000, "idle_ms": 300_000},
                 "routes": [
                     {
@@ -43,6 +45,7 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
                         "name": "Forecast",
                         "path": "/forecast",
                         "methods": ["GET", "HEAD"],
+                        "timeouts": {"first_byte_ms": 500},
                         "offers": [
                             {
                                 "name": "Hour pass",

@@ -10,6 +10,7 @@ from gateway.domain.routes import (
     NoRoute,
     RouteTable,
     RouteTableError,
+    Timeouts,
     bare_host,
     compile_table,
 )
@@ -129,8 +130,8 @@ def test_everything_of_the_snapshot_is_there() -> None:
     match = compiled.match("h", b"/gate/files", "GET")
     assert isinstance(match, Match)
     assert match.service.secret == b"\x0a\x0b"
-    assert match.service.upstreams == ("http://127.0.0.1:9",)
-    assert match.service.timeouts.idle_ms == 3
+    assert [place.url for place in match.service.cluster.places] == ["http://127.0.0.1:9"]
+    assert match.route.timeouts == Timeouts(1, 2, 3)
     assert "0a0b" not in repr(match)
 
 
@@ -151,6 +152,24 @@ def test_everything_of_the_snapshot_is_there() -> None:
 def test_snapshot_that_makes_no_sense_does_not_compile(services: list[Any]) -> None:
     with pytest.raises(RouteTableError):
         table(*services)
+
+
+def test_route_has_its_services_timeouts_but_for_its_own() -> None:
+    slow = {**route("files/slow", "/slow"), "timeouts": {"first_byte_ms": 9}}
+    compiled = table(service("files", route("files/all", "/"), slow))
+    assert compiled.routes["files/all"].timeouts == Timeouts(1, 2, 3)
+    assert compiled.routes["files/slow"].timeouts == Timeouts(1, 9, 3)
+
+
+def test_only_what_has_a_choice_is_asked_for_its_health() -> None:
+    two = [{"url": "http://127.0.0.1:9"}, {"url": "http://127.0.0.1:8", "weight": 3}]
+    health = {"path": "/up"}
+    compiled = table(
+        service("a", upstreams=two, health=health),
+        service("b", health=health),
+        service("c", upstreams=two),
+    )
+    assert [cluster.name for cluster in compiled.probed] == ["a"]
 
 
 @pytest.mark.parametrize(

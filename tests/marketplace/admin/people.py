@@ -4,6 +4,15 @@ from django.test import Client
 
 from marketplace.models import Provider, RouteQuote
 
+SEVERAL = {
+    "balancing": "round_robin",
+    "health_interval_ms": 2_000,
+    "health_timeout_ms": 1_000,
+    "unhealthy_after": 3,
+    "healthy_after": 2,
+}
+"""What the service's form shows before anybody changes it."""
+
 
 @dataclass
 class People:

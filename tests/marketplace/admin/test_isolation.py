@@ -14,7 +14,7 @@ from django.urls import reverse
 from marketplace import quoting
 from marketplace.models import Provider, Quote, Route, RouteQuote, Service, Upstream
 from tests.marketplace import shop
-from tests.marketplace.admin.people import People, management, price_fields
+from tests.marketplace.admin.people import SEVERAL, People, management, price_fields
 
 MODELS = [Provider, Service, Route, RouteQuote, Quote]
 
@@ -170,10 +170,12 @@ def test_foreign_inline_row_is_not_taken_over(people: People) -> None:
         "connect_ms": 5000,
         "first_byte_ms": 5000,
         "idle_ms": 5000,
+        **SEVERAL,
         **management("upstreams", 1, 1),
         "upstreams-0-id": foreign.pk,
         "upstreams-0-service": own.pk,
         "upstreams-0-url": "http://127.0.0.1:9999/",
+        "upstreams-0-weight": 1,
         **management("routes", 0, 0),
     }
     address = reverse("admin:marketplace_service_change", args=[own.pk])
@@ -195,6 +197,7 @@ def test_provider_field_is_not_taken_from_the_form(people: People) -> None:
         "connect_ms": 5000,
         "first_byte_ms": 5000,
         "idle_ms": 5000,
+        **SEVERAL,
         **management("upstreams", 0, 0),
         **management("routes", 0, 0),
     }

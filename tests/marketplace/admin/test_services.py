@@ -3,6 +3,7 @@ import http.server
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -11,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from gateway.models import GrantLedger, Snapshot
 from marketplace.models import Route, Service, Upstream
-from tests.marketplace.admin.people import People, management
+from tests.marketplace.admin.people import SEVERAL, People, management
 
 ADD = "/admin/marketplace/service/add/"
 
@@ -31,8 +32,10 @@ def service_fields(**changes: object) -> dict[str, object]:
         "connect_ms": 5000,
         "first_byte_ms": 100_000,
         "idle_ms": 300_000,
+        **SEVERAL,
         **management("upstreams", 1, 0),
         "upstreams-0-url": "http://127.0.0.1:9000/tides",
+        "upstreams-0-weight": 1,
         **management("routes", 1, 0),
         "routes-0-name": "All",
         "routes-0-slug": "all",
@@ -56,10 +59,12 @@ def existing_fields(service: Service, **changes: object) -> dict[str, object]:
         "connect_ms": 5000,
         "first_byte_ms": 100_000,
         "idle_ms": 300_000,
+        **SEVERAL,
         **management("upstreams", 1, 1),
         "upstreams-0-id": upstream.pk,
         "upstreams-0-service": service.pk,
         "upstreams-0-url": upstream.url,
+        "upstreams-0-weight": upstream.weight,
         **management("routes", 1, 1),
         "routes-0-id": route.pk,
         "routes-0-service": service.pk,
@@ -77,8 +82,13 @@ def hold(route: str) -> None:
     )
 
 
+def published() -> list[dict[str, Any]]:
+    services: list[dict[str, Any]] = Snapshot.objects.latest("version").body["services"]
+    return services
+
+
 def gated() -> list[str]:
-    return [service["slug"] for service in Snapshot.objects.latest("version").body["services"]]
+    return [service["slug"] for service in published()]
 
 
 def test_provider_makes_a_service_with_upstream_and_route_on_one_page(people: People) -> None:

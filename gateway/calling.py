@@ -1,0 +1,181 @@
+"""One call to a service's upstreams: chosen, tried, and tried elsewhere where that is safe.
+
+What is known of the destinations is this process's own, kept by service over changes of the table:
+each gate finds out for itself. A service with one destination has nothing to choose: it is called,
+whatever happened before.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from gateway.domain.balancing import Destination, Outcome, RetryBudget, choose, may_retry
+from gateway.domain.clusters import Cluster, HealthCheck
+from gateway.domain.errors import GateFault, UpstreamFault
+from gateway.domain.exchange import End
+from gateway.domain.routes import Timeouts
+from gateway.upstream import Answer, Asked, Body, Upstreams
+
+LOOK_SECONDS = 0.1
+WELL_MIN, WELL_MAX = 200, 399
+ERROR_MIN = 500
+OUTCOMES = {
+    End.UPSTREAM_UNREACHABLE: Outcome.UNREACHABLE,
+    End.UPSTREAM_DROPPED: Outcome.FAILED,
+    End.UPSTREAM_SILENT: Outcome.FAILED,
+    End.UPSTREAM_INVALID: Outcome.FAILED,
+}
+REPEATABLE = frozenset({End.UPSTREAM_UNREACHABLE, End.UPSTREAM_DROPPED})
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _State:
+    cluster: Cluster
+    destinations: tuple[Destination, ...]
+    budget: RetryBudget = field(default_factory=RetryBudget)
+    probe_due: float = 0.0
+
+
+class Call:
+    """One exchange's way to its upstream. `end` when the exchange is over."""
+
+    __slots__ = ("_asked", "_at", "_calling")
+
+    def __init__(self, calling: "Calling", asked: Asked) -> None:
+        self._calling = calling
+        self._asked = asked
+        self._at: Destination | None = None
+
+    def send(self, body: Body | None) -> Awaitable[Answer]:
+        cluster = self._asked.cluster
+        if cluster.is_plain:
+            return self._calling.upstreams.send(cluster.places[0].url, self._asked, body)
+        return self._balanced(self._calling.state(cluster), body)
+
+    def end(self) -> None:
+        if self._at is not None:
+            self._at.end()
+            self._at = None
+
+    async def _balanced(self, state: _State, body: Body | None) -> Answer:
+        clock = asyncio.get_running_loop().time
+        fault = UpstreamFault(End.UPSTREAM_UNREACHABLE, "The API cannot be reached now.")
+        cluster, destinations = state.cluster, state.destinations
+        tried: list[int] = []
+        state.budget.called()
+        while True:
+            now = clock()
+            number = choose(destinations, cluster.way, now, tried)
+            if number is None or (tried and not state.budget.takes(now)):
+                raise fault
+            try:
+                return await self._attempt(destinations[number], cluster.places[number].url, body)
+            except UpstreamFault as exc:
+                fault = exc
+            self.end()
+            outcome = OUTCOMES[fault.end] if fault.end in REPEATABLE else Outcome.UNKNOWN
+            if not may_retry(outcome, self._asked.method, has_body=body is not None):
+                raise fault
+            tried.append(number)
+
+    async def _attempt(self, destination: Destination, url: str, body: Body | None) -> Answer:
+        clock = asyncio.get_running_loop().time
+        self._at = destination
+        began_at = clock()
+        is_trial = destination.begin(began_at)
+        outcome = Outcome.UNKNOWN
+        try:
+            answer = await self._calling.upstreams.send(url, self._asked, body)
+        except GateFault as exc:
+            outcome = OUTCOMES.get(exc.end, Outcome.UNKNOWN)
+            raise
+        except asyncio.CancelledError:
+            # The watch ends what waits too long; whoever else gave up, did so earlier.
+            if (clock() - began_at) * 1000 >= self._asked.timeouts.first_byte_ms:
+                outcome = Outcome.FAILED
+            raise
+        else:
+            outcome = Outcome.FAILED if answer.status >= ERROR_MIN else Outcome.SERVED
+            return answer
+        finally:
+            destination.report(outcome, clock(), is_trial=is_trial)
+
+
+class Calling:
+    def __init__(self, upstreams: Upstreams) -> None:
+        self.upstreams = upstreams
+        self._states: dict[str, _State] = {}
+
+    def call(self, asked: Asked) -> Call:
+        return Call(self, asked)
+
+    def state(self, cluster: Cluster) -> _State:
+        state = self._states.get(cluster.name)
+        if state is not None and state.cluster is cluster:
+            return state
+        if state is None:
+            state = _State(cluster, tuple(Destination(each.weight) for each in cluster.places))
+            self._states[cluster.name] = state
+        elif state.cluster != cluster:
+            known = dict(
+                zip((each.url for each in state.cluster.places), state.destinations, strict=True)
+            )
+            state.destinations = tuple(known.get(p.url) or Destination() for p in cluster.places)
+            for destination, place in zip(state.destinations, cluster.places, strict=True):
+                destination.weight = place.weight
+                if cluster.health is None:
+                    destination.is_down = False
+        state.cluster = cluster
+        return state
+
+    async def probe(self, clusters: Callable[[], Sequence[Cluster]]) -> None:
+        """Ask destinations how they are, for ever."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                for cluster in clusters():
+                    health, state = cluster.health, self.state(cluster)
+                    if health is not None and loop.time() >= state.probe_due:
+                        state.probe_due = loop.time() + health.interval_ms / 1000
+                        for number in range(len(cluster.places)):
+                            group.create_task(self._probe_one(state, cluster, health, number))
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _probe_one(
+        self, state: _State, cluster: Cluster, health: HealthCheck, number: int
+    ) -> None:
+        destination = state.destinations[number]
+        well = await self._is_well(cluster, health, cluster.places[number].url)
+        was_down = destination.is_down
+        destination.probed(
+            well=well, healthy_after=health.healthy_after, unhealthy_after=health.unhealthy_after
+        )
+        if destination.is_down is not was_down:
+            said = "down" if destination.is_down else "well again"
+            logger.warning("Upstream %s of %s is %s.", number + 1, cluster.name, said)
+
+    async def _is_well(self, cluster: Cluster, health: HealthCheck, url: str) -> bool:
+        wait_ms = min(health.timeout_ms, health.interval_ms)
+        timeouts = Timeouts(connect_ms=wait_ms, first_byte_ms=wait_ms, idle_ms=wait_ms)
+        asked = Asked(
+            cluster,
+            timeouts,
+            "GET",
+            health.path,
+            query="",
+            headers=[("accept", "*/*")],
+            awaits_events=False,
+        )
+        try:
+            async with asyncio.timeout(wait_ms / 1000):
+                answer = await self.upstreams.send(url, asked, None)
+                await answer.close()
+                return WELL_MIN <= answer.status <= WELL_MAX
+        except (GateFault, TimeoutError):
+            return False
+        except Exception:
+            logger.exception("A health check failed by itself.")
+            return False

@@ -1,0 +1,51 @@
+from typing import Any
+
+import pytest
+
+from gateway.domain.balancing import Way
+from gateway.domain.clusters import Cluster, HealthCheck, Place, cluster
+from gateway.domain.reading import Object, Unreadable
+
+ONE: dict[str, Any] = {"slug": "files", "upstreams": [{"url": "http://a.example/x/"}]}
+
+
+def read(**changes: Any) -> Cluster:
+    return cluster(Object({**ONE, **changes}, "service"))
+
+
+def test_what_is_left_out_has_defaults() -> None:
+    assert read() == Cluster("files", (Place("http://a.example/x"),), Way.ROUND_ROBIN, None)
+    assert read(health={"path": "/up"}).health == HealthCheck("/up", 2_000, 1_000, 2, 3)
+
+
+def test_everything_that_is_said_is_read() -> None:
+    places = [{"url": "http://a", "weight": 3}, {"url": "http://b"}]
+    health = {
+        "path": "/up",
+        "interval_ms": 500,
+        "timeout_ms": 100,
+        "healthy_after": 1,
+        "unhealthy_after": 9,
+    }
+    found = read(upstreams=places, balancing="least_requests", health=health)
+    assert found.places == (Place("http://a", 3), Place("http://b", 1))
+    assert (found.way, found.is_plain) == (Way.LEAST_REQUESTS, False)
+    assert found.health == HealthCheck("/up", 500, 100, 1, 9)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"balancing": "by_mood"},
+        {"upstreams": [{"url": "http://a", "weight": 0}]},
+        {"upstreams": [{"url": "http://a", "weight": 1001}]},
+        {"upstreams": [{"weight": 1}]},
+        {"health": {"path": "up"}},
+        {"health": {"path": "/a b"}},
+        {"health": {"path": "/up", "interval_ms": 1}},
+        {"health": {"path": "/up", "healthy_after": 0}},
+    ],
+)
+def test_what_makes_no_sense_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable):
+        read(**changes)
