@@ -11,6 +11,7 @@ import uvicorn
 from gateway.addresses import Policy
 from gateway.asgi import Receive, Scope, Send
 from gateway.domain.answers import pass_on
+from gateway.domain.clusters import Cluster, Place
 from gateway.domain.headers import sift
 from gateway.domain.routes import Timeouts
 from gateway.listening import HttpProtocol, sockets
@@ -22,23 +23,22 @@ NO_COOKIES: frozenset[str] = frozenset()
 class Plain:
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream
+        self._cluster = Cluster("plain", (Place(upstream),))
         policy = Policy.of(["127.0.0.1/32"])
         self._upstreams = Upstreams(policy, pool_idle_max=256)
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         head = sift(scope["headers"], NO_COOKIES)
-        answer = await self._upstreams.send(
-            Asked(
-                base_urls=(self._upstream,),
-                timeouts=Timeouts(),
-                method=scope["method"],
-                path=scope["path"],
-                query="",
-                headers=head.forward,
-                awaits_events=head.awaits_events,
-            ),
-            None,
+        asked = Asked(
+            cluster=self._cluster,
+            timeouts=Timeouts(),
+            method=scope["method"],
+            path=scope["path"],
+            query="",
+            headers=head.forward,
+            awaits_events=head.awaits_events,
         )
+        answer = await self._upstreams.send(self._upstream, asked, None)
         items, _ = answer.headers()
         passed = pass_on(items, status=answer.status, own_host=True)
         start = {"type": "http.response.start", "status": answer.status, "headers": passed.headers}

@@ -12,6 +12,9 @@ from gateway.domain.paths import canonical_query
 from gateway.identifying import Identified
 from gateway.upstream import Asked
 
+LEEWAY_S = 1.0
+"""For the gate to cut first, and say why."""
+
 
 def upstream_request(scope: Scope, head: RequestHead, found: Identified, now_s: float) -> Asked:
     match, grant = found.match, found.token.grant
@@ -41,4 +44,5 @@ def upstream_request(scope: Scope, head: RequestHead, found: Identified, now_s: 
         query=canonical_query(query) if query else "",
         headers=headers,
         awaits_events=head.awaits_events,
+        ends_in_s=(found.token.client_expires_at or grant.expires_at) - now_s + LEEWAY_S,
     )

@@ -31,6 +31,7 @@ USER_AGENT = "ApiCharge"
 CONNECT_PHASE = "client error (Connect)"
 IDLE_CONNECTION_SECONDS = 60
 ABANDONED_MS = 1_000
+UPLOAD_SECONDS_MAX = 7 * 86_400.0
 NO_ADDRESS = "The API has no address that may be called."
 """Its provider reads why in the admin; a caller learns no address."""
 
@@ -46,6 +47,8 @@ class Asked:
     query: str
     headers: list[Pair]
     awaits_events: bool
+    ends_in_s: float = UPLOAD_SECONDS_MAX
+    """Until the token that it is asked with ends."""
 
 
 Body = Callable[[], AsyncIterator[bytes]]
@@ -125,11 +128,19 @@ class Upstreams:
         if known is not None and known.addresses == addresses:
             known.renew()
             return known
-        clients = tuple(self._client(place, address, timeouts) for address in addresses)
+        clients = tuple(
+            _Clients(
+                calls=self._client(place, address, timeouts, _patience(timeouts)),
+                uploads=self._client(place, address, timeouts, None),
+            )
+            for address in addresses
+        )
         pin = self._pins[(base_url, *timeouts)] = _Pin(place, addresses, clients)
         return pin
 
-    def _client(self, place: Place, address: Address, timeouts: Timeouts) -> Client:
+    def _client(
+        self, place: Place, address: Address, timeouts: Timeouts, patience: timedelta | None
+    ) -> Client:
         builder = (
             ClientBuilder()
             .no_proxy()
@@ -142,13 +153,14 @@ class Upstreams:
             .deflate(enable=False)
             .user_agent(USER_AGENT)
             .connect_timeout(timedelta(milliseconds=timeouts.connect_ms))
-            .read_timeout(_patience(timeouts))
             .pool_idle_timeout(timedelta(seconds=IDLE_CONNECTION_SECONDS))
             .pool_max_idle_per_host(self._pool_idle_max)
             .max_connections(None)
         )
         if place.literal is None:
             builder = builder.resolve(place.host, str(address), place.port)
+        if patience is not None:
+            builder = builder.read_timeout(patience)
         for pem in self._root_certificates:
             builder = builder.add_root_certificate_pem(pem)
         return builder.build()
@@ -156,8 +168,17 @@ class Upstreams:
     async def close(self) -> None:
         pins, self._pins = list(self._pins.values()), {}
         for pin in pins:
-            for client in pin.clients:
-                await client.close()
+            for clients in pin.clients:
+                await clients.calls.close()
+                await clients.uploads.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Clients:
+    """To one address. An upload's reads may begin long after the request: no read timeout fits."""
+
+    calls: Client
+    uploads: Client
 
 
 class _Pin:
@@ -174,7 +195,7 @@ class _Pin:
     )
 
     def __init__(
-        self, place: Place, addresses: tuple[Address, ...], clients: tuple[Client, ...]
+        self, place: Place, addresses: tuple[Address, ...], clients: tuple[_Clients, ...]
     ) -> None:
         self.base = f"{place.scheme}://{place.host}:{place.port}{place.path}"
         self.base_path = place.path
@@ -194,9 +215,9 @@ class _Pin:
 async def _send_to_one(pin: _Pin, asked: Asked, body: Body | None) -> Answer:
     """Each of the addresses in its turn; the last one's fault is the fault."""
     *others, last = pin.clients
-    for client in others:
+    for clients in others:
         try:
-            return await _send(client, pin, asked, body)
+            return await _send(clients, pin, asked, body)
         except UpstreamFault as exc:
             if exc.end is not End.UPSTREAM_UNREACHABLE:
                 raise
@@ -207,13 +228,14 @@ def _patience(timeouts: Timeouts) -> timedelta:
     """Longer than the watch waits: it ends what nobody reads any more.
 
     pyreqwest does not abort a request that is cancelled before its answer's head has come. The
-    exchange is over then and settled, but the connection stays until the upstream answers or this.
+    exchange is over then and settled, but the connection stays until the upstream answers or this;
+    an upload's, which is broken off by its body while that is sent, until its token ends.
     """
     waited_ms = max(timeouts.first_byte_ms, timeouts.idle_ms)
     return timedelta(milliseconds=waited_ms + ABANDONED_MS)
 
 
-async def _send(client: Client, pin: _Pin, asked: Asked, body: Body | None) -> Answer:
+async def _send(clients: _Clients, pin: _Pin, asked: Asked, body: Body | None) -> Answer:
     # One turn of the loop: calls that became ready together are sent together, which wakes the
     # client's thread once for all of them.
     await asyncio.sleep(0)
@@ -222,9 +244,11 @@ async def _send(client: Client, pin: _Pin, asked: Asked, body: Body | None) -> A
     read_ahead = 0 if pin.sends_events or asked.awaits_events else 1
     url = f"{pin.base}{asked.path}?{asked.query}" if asked.query else pin.base + asked.path
     try:
+        client = clients.calls if body is None else clients.uploads
         builder = client.request(asked.method, url).headers(asked.headers)
         if body is not None:
-            builder = builder.body_stream(body())
+            longest = timedelta(seconds=min(asked.ends_in_s, UPLOAD_SECONDS_MAX))
+            builder = builder.body_stream(body()).timeout(longest)
         request = builder.streamed_read_buffer_limit(read_ahead).build_streamed()
     except (pyreqwest.PyreqwestError, ValueError) as exc:
         raise UpstreamFault(End.REQUEST_MALFORMED, "A header of the request is not text.") from exc

@@ -70,6 +70,8 @@ async def up(world: World, mebibytes: int) -> int:
         left = mebibytes * MIB
         while left:
             piece = await reader.read(min(left, MIB))
+            if not piece:
+                return
             left -= len(piece)
             seen.update(piece)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
@@ -98,6 +100,18 @@ async def test_memory_does_not_grow_with_a_download(world: World, mebibytes: int
 @pytest.mark.parametrize("mebibytes", [64, pytest.param(1024, marks=pytest.mark.soak)])
 async def test_memory_does_not_grow_with_an_upload(world: World, mebibytes: int) -> None:
     assert await up(world, mebibytes) < GROWTH_BYTES_MAX
+
+
+async def test_upload_may_take_longer_than_the_wait_for_an_answer(world: World) -> None:
+    world.publish(timeouts={"first_byte_ms": 300, "idle_ms": 300})
+    reader, writer = await world.connect()
+    head = f"POST /gate/files/a HTTP/1.1\r\nHost: x\r\napicharge: {token(world.grant())}\r\n"
+    writer.write(f"{head}Content-Length: 20\r\n\r\n".encode())
+    for _ in range(20):
+        writer.write(b"x")
+        await asyncio.sleep(0.1)
+    async with asyncio.timeout(5):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
 
 
 async def test_reader_that_stops_reading_stops_the_upstream(world: World) -> None:
