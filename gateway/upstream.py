@@ -20,7 +20,7 @@ from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
 from gateway.addresses import Address, AddressRefused, Place, Policy, Unresolvable, parse, resolve
-from gateway.domain.clusters import Cluster
+from gateway.domain.clusters import Cluster, Tls
 from gateway.domain.errors import UpstreamFault
 from gateway.domain.exchange import End
 from gateway.domain.headers import Pair
@@ -107,40 +107,48 @@ class Upstreams:
         self._policy = policy
         self._pool_idle_max = pool_idle_max
         self._root_certificates = root_certificates
-        self._pins: dict[tuple[str, int, int, int], _Pin] = {}
+        self._pins: dict[tuple[str, str, int, int, int], _Pin] = {}
 
     async def send(self, base_url: str, asked: Asked, body: Body | None) -> Answer:
         """The answer's head, from the first address of this upstream that takes the connection."""
-        pin = self._pins.get((base_url, *asked.timeouts))
+        cluster = asked.cluster
+        pin = self._pins.get((base_url, cluster.tls_id, *asked.timeouts))
         if pin is None or not (pin.is_literal or pin.is_fresh()):
             try:
-                pin = await self._pin(base_url, asked.timeouts)
+                pin = await self._pin(base_url, cluster, asked.timeouts)
             except (AddressRefused, Unresolvable) as exc:
                 raise UpstreamFault(End.UPSTREAM_UNREACHABLE, NO_ADDRESS) from exc
         if len(pin.clients) == 1:
             return await _send(pin.clients[0], pin, asked, body)
         return await _send_to_one(pin, asked, body)
 
-    async def _pin(self, base_url: str, timeouts: Timeouts) -> "_Pin":
+    async def _pin(self, base_url: str, cluster: Cluster, timeouts: Timeouts) -> "_Pin":
         place = parse(base_url)
         addresses = await resolve(place, self._policy)
-        known = self._pins.get((base_url, *timeouts))
+        key = (base_url, cluster.tls_id, *timeouts)
+        known = self._pins.get(key)
         if known is not None and known.addresses == addresses:
             known.renew()
             return known
-        clients = tuple(
-            _Clients(
-                calls=self._client(place, address, timeouts, _patience(timeouts)),
-                uploads=self._client(place, address, timeouts, None),
+        try:
+            clients = tuple(
+                _Clients(
+                    calls=self._client(place, address, (cluster.tls, timeouts), timed=True),
+                    uploads=self._client(place, address, (cluster.tls, timeouts), timed=False),
+                )
+                for address in addresses
             )
-            for address in addresses
-        )
-        pin = self._pins[(base_url, *timeouts)] = _Pin(place, addresses, clients)
+        except (pyreqwest.PyreqwestError, ValueError) as exc:
+            raise UpstreamFault(
+                End.UPSTREAM_UNREACHABLE, "The API's TLS cannot be set up."
+            ) from exc
+        pin = self._pins[key] = _Pin(place, addresses, clients)
         return pin
 
     def _client(
-        self, place: Place, address: Address, timeouts: Timeouts, patience: timedelta | None
+        self, place: Place, address: Address, terms: tuple[Tls, Timeouts], *, timed: bool
     ) -> Client:
+        tls, timeouts = terms
         builder = (
             ClientBuilder()
             .no_proxy()
@@ -159,11 +167,11 @@ class Upstreams:
         )
         if place.literal is None:
             builder = builder.resolve(place.host, str(address), place.port)
-        if patience is not None:
-            builder = builder.read_timeout(patience)
+        if timed:
+            builder = builder.read_timeout(_patience(timeouts))
         for pem in self._root_certificates:
             builder = builder.add_root_certificate_pem(pem)
-        return builder.build()
+        return _with_tls(builder, tls).build()
 
     async def close(self) -> None:
         pins, self._pins = list(self._pins.values()), {}
@@ -222,6 +230,23 @@ async def _send_to_one(pin: _Pin, asked: Asked, body: Body | None) -> Answer:
             if exc.end is not End.UPSTREAM_UNREACHABLE:
                 raise
     return await _send(last, pin, asked, body)
+
+
+def _with_tls(builder: ClientBuilder, tls: Tls) -> ClientBuilder:
+    if tls.authorities:
+        builder = builder.add_root_certificate_pem(tls.authorities)
+    if tls.identity:
+        builder = builder.identity_pem(tls.identity)
+    return builder
+
+
+def is_usable(tls: Tls) -> bool:
+    """Whether a client can be made of it: the certificates are some, the key is theirs."""
+    try:
+        _with_tls(ClientBuilder().no_proxy(), tls).build()
+    except (pyreqwest.PyreqwestError, ValueError):
+        return False
+    return True
 
 
 def _patience(timeouts: Timeouts) -> timedelta:

@@ -22,6 +22,7 @@ SLUG = RegexValidator(
 )
 ACCESS_SECONDS_MAX = 10 * 366 * 86_400
 TIMEOUT_MS_MAX = 3_600_000
+PEM_LENGTH_MAX = 20_000
 WAIT = [MinValueValidator(1), MaxValueValidator(TIMEOUT_MS_MAX)]
 PROBE_MS = [MinValueValidator(1_000), MaxValueValidator(TIMEOUT_MS_MAX)]
 PROBES = [MinValueValidator(1), MaxValueValidator(clusters.PROBES_MAX)]
@@ -136,6 +137,19 @@ class Service(models.Model):
     healthy_after = models.PositiveSmallIntegerField(
         "back after", default=2, validators=PROBES, help_text="Good checks in a row."
     )
+    tls_ca = models.TextField(
+        "trusted authorities",
+        blank=True,
+        max_length=PEM_LENGTH_MAX,
+        help_text="PEM. Trusted for your upstreams, beside the public ones.",
+    )
+    tls_certificate = models.TextField(
+        "certificate that the gate shows",
+        blank=True,
+        max_length=PEM_LENGTH_MAX,
+        help_text="PEM, with its chain. Empty: the gate shows none, and forgets the key.",
+    )
+    tls_key = models.TextField(blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -5,8 +5,10 @@ allowed, and the connection goes to a checked one. No redirects, no proxies, no 
 """
 
 import asyncio
+import ssl
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -32,22 +34,44 @@ class Failed:
     reason: str
 
 
-def probe(url: str, policy: Policy) -> Answered | Failed:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the gate trusts and shows at this service's upstreams, in PEM."""
+
+    authorities: str = field(default="", repr=False)
+    certificate: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+
+    def context(self) -> ssl.SSLContext:
+        context = httpx.create_ssl_context(trust_env=False)
+        if self.authorities:
+            context.load_verify_locations(cadata=self.authorities)
+        if self.certificate:
+            with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # Ours alone: 0600.
+                file.write(f"{self.certificate}\n{self.key}")
+                file.flush()
+                context.load_cert_chain(file.name)
+        return context
+
+
+def probe(url: str, policy: Policy, tls: Shown | None = None) -> Answered | Failed:
     """Blocks for `PROBE_SECONDS` at most."""
     try:
         addresses = check_upstream(url, policy)
-        return asyncio.run(_ask(url, str(addresses[0])))
+        return asyncio.run(_ask(url, str(addresses[0]), (tls or Shown()).context()))
     except (AddressRefused, Unresolvable) as exc:
         return Failed(str(exc))
     except TimeoutError:
         return Failed(f"No answer within {PROBE_SECONDS:.0f} seconds.")
     except httpx.TransportError as exc:
         return Failed(f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__)
+    except ssl.SSLError as exc:
+        return Failed(f"The TLS settings cannot be used: {exc.reason}")
     except httpx.InvalidURL as exc:
         return Failed(f"Not a URL: {exc}")
 
 
-async def _ask(url: str, address: str) -> Answered | Failed:
+async def _ask(url: str, address: str, verify: ssl.SSLContext) -> Answered | Failed:
     place = parse(url)
     original = httpx.URL(url)
     pinned = original.copy_with(host=address)
@@ -55,7 +79,9 @@ async def _ask(url: str, address: str) -> Answered | Failed:
     headers = {"Host": original.netloc.decode(), "User-Agent": "ApiCharge upstream test"}
     async with (
         asyncio.timeout(PROBE_SECONDS),
-        httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False) as client,
+        httpx.AsyncClient(
+            timeout=timeout, trust_env=False, follow_redirects=False, verify=verify
+        ) as client,
     ):
         started = time.monotonic()
         request = client.build_request(

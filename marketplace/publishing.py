@@ -57,6 +57,12 @@ class HealthBody(TypedDict):
     unhealthy_after: int
 
 
+class TlsBody(TypedDict):
+    ca: str | None
+    certificate: str | None
+    key: str | None
+
+
 class ServiceBody(TypedDict):
     slug: str
     name: str
@@ -66,6 +72,7 @@ class ServiceBody(TypedDict):
     upstreams: list[UpstreamBody]
     balancing: str
     health: HealthBody | None
+    tls: TlsBody | None
     timeouts: dict[str, int]
     routes: list[RouteBody]
 
@@ -126,6 +133,7 @@ def _service(service: Service) -> ServiceBody:
         ],
         "balancing": service.balancing,
         "health": _health(service) if service.health_path else None,
+        "tls": _tls(service) if service.tls_ca or service.tls_key else None,
         "timeouts": {
             "connect_ms": service.connect_ms,
             "first_byte_ms": service.first_byte_ms,
@@ -142,6 +150,14 @@ def _health(service: Service) -> HealthBody:
         "timeout_ms": service.health_timeout_ms,
         "healthy_after": service.healthy_after,
         "unhealthy_after": service.unhealthy_after,
+    }
+
+
+def _tls(service: Service) -> TlsBody:
+    return {
+        "ca": service.tls_ca or None,
+        "certificate": service.tls_certificate or None,
+        "key": service.tls_key or None,
     }
 
 

@@ -1,6 +1,7 @@
 """A service's destinations as the snapshot describes them, and how they are called."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 
 from gateway.domain import reading
 from gateway.domain.balancing import Way
@@ -29,11 +30,29 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """What is trusted beside the public authorities, and what the gate shows of itself (PEM)."""
+
+    authorities: bytes = field(default=b"", repr=False)
+    identity: bytes = field(default=b"", repr=False)
+    """Certificate chain and private key."""
+
+    @property
+    def id(self) -> str:
+        """Tells settings apart without telling what they are."""
+        if not (self.authorities or self.identity):
+            return ""
+        return sha256(self.authorities + b"\0" + self.identity).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     name: str
     places: tuple[Place, ...]
     way: Way = Way.ROUND_ROBIN
     health: HealthCheck | None = None
+    tls: Tls = Tls()
+    tls_id: str = ""
 
     @property
     def is_plain(self) -> bool:
@@ -43,11 +62,14 @@ class Cluster:
 
 def cluster(service: reading.Object) -> Cluster:
     """What a service's entry says; reading.Unreadable where it says nothing usable."""
+    tls = _tls(service.part("tls")) if service.unread.get("tls") else Tls()
     return Cluster(
         name=service.text("slug"),
         places=tuple(_place(entry) for entry in service.parts("upstreams")),
         way=_way(service),
         health=_health(service.part("health")) if service.unread.get("health") else None,
+        tls=tls,
+        tls_id=tls.id,
     )
 
 
@@ -74,6 +96,14 @@ def _health(entry: reading.Object) -> HealthCheck:
         healthy_after=_between(entry, "healthy_after", 2, 1, PROBES_MAX),
         unhealthy_after=_between(entry, "unhealthy_after", 3, 1, PROBES_MAX),
     )
+
+
+def _tls(entry: reading.Object) -> Tls:
+    certificate, key = entry.optional_text("certificate"), entry.optional_text("key")
+    if bool(certificate) is not bool(key):
+        raise entry.wrong("certificate and key belong together")
+    identity = f"{certificate}\n{key}" if certificate else ""
+    return Tls((entry.optional_text("ca") or "").encode(), identity.encode())
 
 
 def _between(entry: reading.Object, name: str, default: int, low: int, high: int) -> int:

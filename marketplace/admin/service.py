@@ -15,7 +15,9 @@ from django.forms import BaseInlineFormSet, BaseModelFormSet, Form, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from gateway.addresses import Policy
@@ -29,6 +31,7 @@ from marketplace.models import Route, Service, Upstream
 SECRET_BYTES = 32
 UPSTREAMS_MAX = 16  # Each new one is a question to the name service.
 UPSTREAM_FIELD = re.compile(r"upstreams-\d+-url")
+SECRET_FIELDS = ("new_tls_key",)
 REFUSALS = "apicharge_refusals"
 STAFF_FIELDS: FieldOptions = {"fields": ["host", "root_path"], "classes": ["collapse"]}
 
@@ -41,6 +44,13 @@ SEVERAL: FieldOptions = {
     "classes": ["collapse"],
     "description": "An upstream that cannot be reached, or only answers errors, is left alone for "
     "some seconds without being asked; a health check finds it ill before a call does.",
+}
+
+TLS: FieldOptions = {
+    "fields": ["tls_ca", "tls_certificate", "new_tls_key"],
+    "classes": ["collapse"],
+    "description": "For an API whose certificate is signed by an authority of your own, or that "
+    "asks the gate for a certificate.",
 }
 
 
@@ -99,6 +109,7 @@ class ServiceAdmin(OwnRowsAdmin[Service]):
     inlines = [UpstreamInline, RouteInline]
     readonly_fields = ["shown_secret"]
 
+    @method_decorator(sensitive_post_parameters(*SECRET_FIELDS))
     def changeform_view(
         self,
         request: HttpRequest,
@@ -137,6 +148,7 @@ class ServiceAdmin(OwnRowsAdmin[Service]):
             *sets,
             ("How long the gate waits for your API (ms)", waits),
             ("Several upstreams", SEVERAL),
+            ("TLS to your API", TLS),
         ]
 
     def get_prepopulated_fields(
@@ -199,7 +211,8 @@ class ServiceAdmin(OwnRowsAdmin[Service]):
         row = Upstream.objects.filter(service=service, pk=upstream).first()
         if row is None:
             raise Http404
-        outcome = probing.probe(row.url, Policy.of(settings.UPSTREAM_NETWORKS))
+        tls = probing.Shown(service.tls_ca, service.tls_certificate, service.tls_key)
+        outcome = probing.probe(row.url, Policy.of(settings.UPSTREAM_NETWORKS), tls)
         answered = outcome if isinstance(outcome, probing.Answered) else None
         return self._page(
             request,

@@ -438,6 +438,25 @@ class Migration(migrations.Migration):
                         verbose_name="out after",
                     ),
                 ),
+                (
+                    "tls_ca",
+                    models.TextField(
+                        blank=True,
+                        help_text="PEM. Trusted for your upstreams, beside the public ones.",
+                        max_length=20000,
+                        verbose_name="trusted authorities",
+                    ),
+                ),
+                (
+                    "tls_certificate",
+                    models.TextField(
+                        blank=True,
+                        help_text="PEM, with its chain. Empty: the gate shows none, and forgets the key.",
+                        max_length=20000,
+                        verbose_name="certificate that the gate shows",
+                    ),
+                ),
+                ("tls_key", models.TextField(blank=True, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 (

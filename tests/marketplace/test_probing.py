@@ -2,12 +2,14 @@ import http.server
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from gateway.addresses import Policy
 from marketplace import probing
 from marketplace.probing import Answered, Failed
+from tests.certificates import Authority, server_context
 
 LOOPBACK = Policy.of(["127.0.0.0/8"])
 
@@ -101,3 +103,28 @@ def test_nobody_listening_is_said(unused_tcp_port: int) -> None:
     answer = probing.probe(f"http://127.0.0.1:{unused_tcp_port}/", LOOPBACK)
     assert isinstance(answer, Failed)
     assert "Connect" in answer.reason
+
+
+def test_upstream_of_an_own_authority_that_asks_for_a_certificate(tmp_path: Path) -> None:
+    authority = Authority()
+    shown = authority.sign("gate.example")
+    context = server_context(authority.sign("127.0.0.1"), tmp_path, clients=authority)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    url = f"https://127.0.0.1:{server.server_port}/"
+    try:
+        right = probing.Shown(authority.pem, shown.certificate, shown.key)
+        known = probing.probe(url, LOOPBACK, right)
+        wrong = probing.probe(url, LOOPBACK, probing.Shown(Authority().pem))
+        broken = probing.probe(url, LOOPBACK, probing.Shown(key="x", certificate="x"))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert isinstance(known, Answered)
+    assert isinstance(wrong, Failed)
+    assert "certificate verify failed" in wrong.reason
+    assert isinstance(broken, Failed)
+    assert shown.key not in repr(right)

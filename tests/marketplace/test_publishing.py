@@ -38,6 +38,7 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
                 "upstreams": [{"url": "http://127.0.0.1:9000/base", "weight": 1}],
                 "balancing": "round_robin",
                 "health": None,
+                "tls": None,
                 "timeouts": {"connect_ms": 5000, "first_byte_ms": 100_000, "idle_ms": 300_000},
                 "routes": [
                     {

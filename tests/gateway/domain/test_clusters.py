@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.balancing import Way
-from gateway.domain.clusters import Cluster, HealthCheck, Place, cluster
+from gateway.domain.clusters import Cluster, HealthCheck, Place, Tls, cluster
 from gateway.domain.reading import Object, Unreadable
 
 ONE: dict[str, Any] = {"slug": "files", "upstreams": [{"url": "http://a.example/x/"}]}
@@ -33,6 +33,14 @@ def test_everything_that_is_said_is_read() -> None:
     assert found.health == HealthCheck("/up", 500, 100, 1, 9)
 
 
+def test_tls_settings_are_read_and_not_shown() -> None:
+    found = read(tls={"ca": "authority", "certificate": "shown", "key": "hidden"})
+    assert found.tls == Tls(b"authority", b"shown\nhidden")
+    assert found.tls_id == found.tls.id != read(tls={"ca": "authority"}).tls_id
+    assert read().tls_id == ""
+    assert not any(word in repr(found) for word in ("authority", "hidden"))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -40,6 +48,8 @@ def test_everything_that_is_said_is_read() -> None:
         {"upstreams": [{"url": "http://a", "weight": 0}]},
         {"upstreams": [{"url": "http://a", "weight": 1001}]},
         {"upstreams": [{"weight": 1}]},
+        {"tls": {"certificate": "without its key"}},
+        {"tls": {"key": "without its certificate"}},
         {"health": {"path": "up"}},
         {"health": {"path": "/a b"}},
         {"health": {"path": "/up", "interval_ms": 1}},

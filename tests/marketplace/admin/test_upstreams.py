@@ -6,10 +6,17 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from marketplace.models import Service
+from tests.certificates import Authority
 from tests.marketplace.admin.people import People, management
 from tests.marketplace.admin.test_routes import fields as route_fields
 from tests.marketplace.admin.test_routes import page_of
-from tests.marketplace.admin.test_services import ADD, published, service_fields
+from tests.marketplace.admin.test_services import (
+    ADD,
+    existing_fields,
+    form_of,
+    published,
+    service_fields,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +84,49 @@ def test_route_has_timeouts_of_its_own(people: People) -> None:
     assert body["routes"][0]["timeouts"] == {"first_byte_ms": 700}
     page = people.as_alba.post(page_of(route, "change"), route_fields(route, connect_ms=0))
     assert "greater than or equal to 1" in page.content.decode()
+
+
+def test_private_key_is_saved_published_and_never_shown(people: People) -> None:
+    authority = Authority()
+    first, second = authority.sign("gate.example"), authority.sign("gate.example")
+    service = people.sold.route.service
+    pair = {"tls_ca": authority.pem, "tls_certificate": first.certificate}
+    fields = existing_fields(service, **pair)
+    secret = first.key.splitlines()[1]
+
+    wrong = people.as_alba.post(form_of(service), fields | {"new_tls_key": second.key})
+    assert "no certificate in PEM with its own key" in wrong.content.decode()
+    assert second.key.splitlines()[1] not in wrong.content.decode()
+
+    assert people.as_alba.post(form_of(service), fields | {"new_tls_key": first.key}).status_code
+    assert secret not in people.as_alba.get(form_of(service)).content.decode()
+    [body] = [each for each in published() if each["slug"] == "alba-weather"]
+    assert body["tls"]["key"].strip() == first.key.strip()
+    assert body["tls"]["ca"].strip() == authority.pem.strip()
+
+    # Another change leaves the key alone; a new certificate needs its own; none forgets it.
+    assert people.as_alba.post(form_of(service), fields).status_code == 302
+    service.refresh_from_db()
+    assert service.tls_key.strip() == first.key.strip()
+    page = people.as_alba.post(
+        form_of(service), fields | {"tls_certificate": second.certificate}
+    ).content.decode()
+    assert "no certificate in PEM with its own key" in page
+    assert secret not in page
+    assert people.as_alba.post(form_of(service), existing_fields(service)).status_code == 302
+    service.refresh_from_db()
+    assert (service.tls_key, service.tls_certificate) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("tls_ca", "One or more certificates in PEM"),
+        ("tls_certificate", "certificate&#x27;s key is missing"),
+        ("new_tls_key", "key&#x27;s certificate is missing"),
+    ],
+)
+def test_tls_settings_that_are_none_are_refused(people: People, field: str, said: str) -> None:
+    page = people.as_alba.post(ADD, service_fields(**{field: "hello"}))
+    assert page.status_code == 200
+    assert said in page.content.decode()
