@@ -11,7 +11,6 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from billing import instructing
-from billing.domain.networks import network_of
 from gateway.asgi import Receive, Scope, Send
 from gateway.conf import GateConfig, Ports
 from gateway.leasing import Leasing
@@ -19,14 +18,19 @@ from gateway.ledgers.database import DatabaseLedger
 from gateway.proxy import Gate
 from gateway.snapshots import Snapshots
 from marketplace import pages
+from marketplace.domain.networks import network_of
 
 T = TypeVar("T")
 
 # What a 402 asks of the console waits here, so that a slow database never holds up paid calls.
 BESIDE = ThreadPoolExecutor(4, thread_name_prefix="beside")
+# Strangers ask for it. Beyond this many a 402 goes without: it says how to buy all the same.
+BESIDE_MAX = 64
+# Its own thread: strangers who keep the others busy must not make this process look unready.
+READINESS = ThreadPoolExecutor(1, thread_name_prefix="readiness")
 
 
-async def beside(work: Callable[[], T]) -> T:
+async def beside(work: Callable[[], T], pool: ThreadPoolExecutor = BESIDE) -> T:
     """Database work in a thread that keeps no connection."""
 
     def run() -> T:
@@ -35,7 +39,26 @@ async def beside(work: Callable[[], T]) -> T:
         finally:
             connection.close()
 
-    return await asyncio.get_running_loop().run_in_executor(BESIDE, run)
+    return await asyncio.get_running_loop().run_in_executor(pool, run)
+
+
+class Courtesy:
+    """What is left out while too many wait for it."""
+
+    def __init__(self, most: int = BESIDE_MAX) -> None:
+        self._left = most
+
+    async def __call__(self, work: Callable[[], T | None]) -> T | None:
+        if not self._left:
+            return None
+        self._left -= 1
+        try:
+            return await beside(work)
+        finally:
+            self._left += 1
+
+
+courtesy = Courtesy()
 
 
 async def database_answers() -> bool:
@@ -47,7 +70,7 @@ async def database_answers() -> bool:
             return False
         return True
 
-    return await beside(select)
+    return await beside(select, READINESS)
 
 
 class MountedGate:
@@ -107,9 +130,9 @@ def _ports() -> Ports:
 
 
 async def _purchase_page(route_id: str) -> bytes | None:
-    return await beside(lambda: pages.purchase_page(route_id, settings.ORIGIN))
+    return await courtesy(lambda: pages.purchase_page(route_id, settings.ORIGIN))
 
 
 async def _signable(route_id: str, buyer: str, client: str) -> Mapping[str, object] | None:
     network, now_s = network_of(client), time.time()
-    return await beside(lambda: instructing.signable(route_id, buyer, network, now_s=now_s))
+    return await courtesy(lambda: instructing.signable(route_id, buyer, network, now_s=now_s))

@@ -13,11 +13,11 @@ from django.db.models import Q
 from billing import auditing, conf
 from billing.advancing import followed_ledger
 from billing.domain import freebies
-from billing.domain.errors import BillingError, QuoteExpired, QuoteInvalid, TooMany
+from billing.domain.errors import BillingError, QuoteExpired, QuoteInvalid, TooMany, TooOften
 from billing.domain.purchases import State
 from billing.models import OPEN_PER_BUYER, Purchase
 from billing.rails.port import Instruction, Order
-from marketplace import quoting
+from marketplace import quoting, throttling
 from marketplace.domain import quotes
 from marketplace.domain.quotes import QuoteError, SignedQuote
 
@@ -26,6 +26,8 @@ LEFT_LEDGERS_MIN = 60
 RETRY_SECONDS = 60
 # An office or a carrier behind one address, buying at once.
 OPEN_PER_NETWORK = 250
+# Each attempt asks the payment network a question or two, and a refused one leaves no row to count.
+ATTEMPTS_PER_NETWORK_MINUTE = 600
 # The 402 makes instructions for strangers: enough to be useful, too few to be a tool.
 SIGNABLE_PER_NETWORK = 30
 
@@ -44,6 +46,7 @@ def instruct(wish: Wish, *, now_s: float) -> Purchase:
     if quote.expires_at < now_s + LEFT_SECONDS_MIN:
         raise QuoteExpired("The quote has less than 60 seconds left: get a new one.")
     _check_open(wish, now_s=now_s)
+    check_often("instruct", wish.client_network, ATTEMPTS_PER_NETWORK_MINUTE, now_s=now_s)
     order = Order(secrets.token_bytes(32), wish.buyer, wish.access_key, quote)
     if quote.amount == 0:
         _check_free(wish, now_s=now_s)
@@ -78,10 +81,13 @@ def signable(
     ).first()
     if fresh is not None:
         return answer(fresh)
-    asked = Purchase.objects.filter(
-        client_network=client_network, created_at_s__gte=int(now_s) - RETRY_SECONDS
-    )
-    if asked.count() >= SIGNABLE_PER_NETWORK:
+    if not throttling.allows(
+        "signable",
+        client_network,
+        limit=SIGNABLE_PER_NETWORK,
+        window_s=RETRY_SECONDS,
+        now_s=now_s,
+    ):
         return None
     wish = Wish(quote, buyer, conf.rail().account_key(buyer), client_network)
     try:
@@ -126,6 +132,13 @@ def answer(purchase: Purchase) -> dict[str, object]:
         "latest_ledger": purchase.instructed_at_ledger,
         "transaction": transaction_mode if purchase.transaction else None,
     }
+
+
+def check_often(act: str, client_network: str, limit: int, *, now_s: float) -> None:
+    if not throttling.allows(act, client_network, limit=limit, window_s=RETRY_SECONDS, now_s=now_s):
+        raise TooOften(
+            f"A network may ask for this {limit} times a minute.", retry_after_s=RETRY_SECONDS
+        )
 
 
 def _check_open(wish: Wish, *, now_s: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from django.db import transaction
 
-from billing import conf, confirming, granting
+from billing import conf, confirming, granting, instructing
 from billing.domain.errors import PaymentNotFound
 from billing.domain.payments import Terms, differences
 from billing.domain.purchases import PAID, State
@@ -16,11 +16,16 @@ from billing.models import Payment as PaymentRow
 from billing.models import Purchase
 from marketplace.domain.quotes import SignedQuote
 
+# A search reads a week of the contract's events; a buyer needs one, once.
+SEARCHES_PER_NETWORK_MINUTE = 30
 
-def recover(purchase_id: str, quote: SignedQuote, *, now_s: float) -> Purchase:
+
+def recover(purchase_id: str, quote: SignedQuote, *, client_network: str, now_s: float) -> Purchase:
     purchase = Purchase.objects.filter(pk=purchase_id).first()
     if purchase is None or purchase.state not in PAID:
-        row = _payment(purchase_id, quote, now_s=now_s)
+        row = _payment(purchase_id, quote, client_network=client_network, now_s=now_s)
+        if purchase is None and row != _first(row):
+            raise PaymentNotFound("Another payment was the first with this purchase id.")
         with transaction.atomic():
             if purchase is None:
                 _make(row, quote, now_s=now_s)
@@ -33,11 +38,14 @@ def recover(purchase_id: str, quote: SignedQuote, *, now_s: float) -> Purchase:
     return Purchase.objects.get(pk=purchase_id)
 
 
-def _payment(purchase_id: str, quote: SignedQuote, *, now_s: float) -> PaymentRow:
+def _payment(
+    purchase_id: str, quote: SignedQuote, *, client_network: str, now_s: float
+) -> PaymentRow:
     """The payment that equals the quote, from our rows or else from the chain."""
     network = conf.rail().network
     row = _known(purchase_id, quote, network)
     if row is None:
+        instructing.check_often("recover", client_network, SEARCHES_PER_NETWORK_MINUTE, now_s=now_s)
         for payment in conf.rail().find_payments(quote.digest):
             if payment.terms.purchase_id == purchase_id:
                 confirming.record(payment, network=network, now_s=now_s)
@@ -54,6 +62,12 @@ def _known(purchase_id: str, quote: SignedQuote, network: str) -> PaymentRow | N
         if not differences(_terms(row), expected):
             return row
     return None
+
+
+def _first(row: PaymentRow) -> PaymentRow | None:
+    """An id is public once it was paid with: whoever pays with it later gets no grant by it."""
+    same = PaymentRow.objects.filter(network=row.network, purchase_ref=row.purchase_ref)
+    return same.order_by("ledger", "pk").first()
 
 
 def _expected(quote: SignedQuote, row: PaymentRow) -> Terms:
@@ -93,25 +107,25 @@ def _terms(row: PaymentRow) -> Terms:
 
 def _make(row: PaymentRow, quote: SignedQuote, *, now_s: float) -> None:
     """The lost purchase. It has no instruction any more, and needs none."""
-    Purchase.objects.create(
-        id=row.purchase_ref,
-        state=State.SUBMITTED,
-        moved_at_s=int(now_s),
-        created_at_s=int(now_s),
-        network=row.network,
-        contract=conf.rail().contract,
-        buyer=row.buyer,
-        access_key=row.access_key,
-        digest=quote.digest,
-        route=quote.route,
-        asset=quote.sac,
-        asset_code=quote.asset,
-        amount=quote.amount,
-        fee=quote.fee,
-        payee=quote.payee,
-        treasury=quote.treasury,
-        quote=quote.to_json(),
-        expires_at_s=quote.expires_at,
-        signing_hash="",
-        authorized_at_s=row.closed_at_s,
-    )
+    terms = {
+        "state": State.SUBMITTED,
+        "moved_at_s": int(now_s),
+        "created_at_s": int(now_s),
+        "network": row.network,
+        "contract": conf.rail().contract,
+        "buyer": row.buyer,
+        "access_key": row.access_key,
+        "digest": quote.digest,
+        "route": quote.route,
+        "asset": quote.sac,
+        "asset_code": quote.asset,
+        "amount": quote.amount,
+        "fee": quote.fee,
+        "payee": quote.payee,
+        "treasury": quote.treasury,
+        "quote": quote.to_json(),
+        "expires_at_s": quote.expires_at,
+        "signing_hash": "",
+        "authorized_at_s": row.closed_at_s,
+    }
+    Purchase.objects.get_or_create(pk=row.purchase_ref, defaults=terms)  # Asked for twice at once.

@@ -12,11 +12,11 @@ from billing.api import answers, bodies
 from billing.api.endpoint import ID, Endpoint
 from billing.api.statuses import status
 from billing.domain.errors import BadRequest, NotFound
-from billing.domain.networks import network_of
 from billing.instructing import Wish
 from billing.models import Purchase
 from billing.rails.port import TransactionOffered
 from billing.remembering import Answer
+from marketplace.domain.networks import network_of
 
 
 class Purchases(Endpoint):
@@ -95,7 +95,7 @@ class Recovery(Endpoint):
     @extend_schema(
         operation_id="recover",
         request=bodies.RecoverBody,
-        responses={200: answers.Status, **answers.problems(400, 404, 422, 503)},
+        responses={200: answers.Status, **answers.problems(400, 404, 422, 429, 503)},
     )
     def post(self, request: Request, purchase_id: str) -> Response:
         """The grant for a payment on chain, for whoever shows the quote that was paid."""
@@ -104,7 +104,10 @@ class Recovery(Endpoint):
         body = bodies.RecoverBody(data=request.data)
         body.is_valid(raise_exception=True)
         quote = instructing.quote_from(body.validated_data["quote"])
-        return Response(status(recovering.recover(purchase_id, quote, now_s=time.time())))
+        purchase = recovering.recover(
+            purchase_id, quote, client_network=client_network(request), now_s=time.time()
+        )
+        return Response(status(purchase))
 
 
 def existing(purchase_id: str) -> Purchase:

@@ -15,6 +15,7 @@ BillingError
     │   ├── AuthorizationInvalid · PaymentNotFound
 │   └── CannotPay                  and its kinds: the detail says what to do
 ├── TooMany 429
+│   └── TooOften                   this client network asks more often than a buyer would
 └── NetworkUnavailable 503
 """
 
@@ -126,6 +127,10 @@ class PayeeCannotReceive(CannotPay):
 
 class TooMany(BillingError):
     status, slug, title = 429, "too-many-purchases", "There are too many open purchases"
+
+
+class TooOften(TooMany):
+    slug, title = "too-many-requests", "This network asks too often"
 
 
 class NetworkUnavailable(BillingError):

@@ -176,6 +176,14 @@ PURCHASES = [
         "Finish one, or wait for as long as Retry-After says.",
     ),
     Explained(
+        "too-many-requests",
+        429,
+        "This network asks too often",
+        "Instructions and recoveries ask the payment network; a client network may have so many "
+        "a minute. Nothing was changed.",
+        "Wait as long as Retry-After says.",
+    ),
+    Explained(
         "network-unavailable",
         503,
         "The payment network does not answer",

@@ -100,6 +100,17 @@ def test_signables_of_a_client_network_are_limited(
     assert Purchase.objects.count() == 2
 
 
+def test_signables_that_come_to_nothing_are_limited_too(
+    shop: Shop, on_sale: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instructing, "SIGNABLE_PER_NETWORK", 2)
+    shop.rail.away = True
+    assert [signable(on_sale) for _ in range(2)] == [None, None]
+    shop.rail.away = False
+    assert signable(on_sale) is None
+    assert instructing.signable(on_sale, BUYER.address, "198.51.100.0/24", now_s=time.time())
+
+
 def test_instructions_at_one_moment_do_not_exceed_what_a_buyer_may_have(shop: Shop) -> None:
     barrier = threading.Barrier(16)
     refused: list[TooMany] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from billing import instructing
+from billing import instructing, recovering
 from billing.domain.errors import InsufficientBalance
 from billing.models import AuditEntry, GrantedToken, IdempotentRequest, Purchase
 from billing.orders import terms_of
@@ -167,6 +167,19 @@ def test_open_instructions_of_a_client_network_are_limited(
     buyers = [person(f"neighbour {number}") for number in range(4)]
     assert [api.buy(quote(), buyer).status for buyer in buyers] == [201, 201, 201, 429]
     assert Api("198.51.100.7").buy(quote(), buyers[3]).status == 201
+
+
+def test_attempts_that_make_no_row_are_limited(
+    api: Api, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instructing, "ATTEMPTS_PER_NETWORK_MINUTE", 2)
+    shop.rail.away = True
+    assert [api.buy(quote(), BUYER).status for _ in range(2)] == [503, 503]
+    shop.rail.away = False
+    said = api.buy(quote(), BUYER)
+    assert (said.status, said.problem) == (429, "too-many-requests")
+    assert int(said.headers["Retry-After"]) > 0
+    assert Api("198.51.100.7").buy(quote(), BUYER).status == 201
 
 
 def test_body_over_the_cap_is_refused_unread(api: Api) -> None:
@@ -375,6 +388,38 @@ def test_whoever_shows_the_quote_gets_the_grant_of_a_lost_row(api: Api, shop: Sh
     again = api.post(f"purchases/{instruction['id']}/recover", {"quote": document})
     assert again.body == said.body
     assert GrantedToken.objects.count() == 1
+
+
+def test_searches_of_the_chain_are_limited(
+    api: Api, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovering, "SEARCHES_PER_NETWORK_MINUTE", 2)
+    document = quote()
+    path = f"purchases/{'ab' * 32}/recover"
+    said = [api.post(path, {"quote": document}).status for _ in range(3)]
+    assert said == [422, 422, 429]
+    purchase_id = api.buy(document, BUYER).body["id"]
+    shop.rail.pay(terms_of(Purchase.objects.get()))
+    shop.turn()
+    paid = api.post(f"purchases/{purchase_id}/recover", {"quote": document})
+    assert paid.status == 200  # Nothing had to be searched for.
+
+
+def test_id_of_a_lost_row_is_the_first_payers(api: Api, shop: Shop) -> None:
+    document, other = quote(), quote(amount=1)
+    instruction = api.buy(document, BUYER).body
+    lost = Purchase.objects.get()
+    shop.rail.pay(terms_of(lost))
+    squatted = replace(terms_of(lost), buyer=STRANGER.address, amount=1, digest=other["digest"])
+    lost.delete()
+    shop.rail.pay(squatted)
+    shop.turn()
+    path = f"purchases/{instruction['id']}/recover"
+    assert api.post(path, {"quote": other}).problem == "payment-not-found"
+    assert not Purchase.objects.exists()
+    said = api.post(path, {"quote": document})
+    claims = tokens.jws.parse(said.body["granted_access_token"]).payload
+    assert (said.body["status"], claims["sub"]) == ("granted", BUYER.address)
 
 
 def test_recover_with_another_quote_gets_nothing(api: Api, shop: Shop) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from billing.domain.networks import network_of
+from marketplace.domain.networks import network_of
 
 
 @pytest.mark.parametrize(
