@@ -14,6 +14,7 @@ from billing import instructing
 from gateway.asgi import Receive, Scope, Send
 from gateway.conf import GateConfig, Ports
 from gateway.leasing import Leasing
+from gateway.ledgers.booking import Bookings
 from gateway.ledgers.database import DatabaseLedger
 from gateway.proxy import Gate
 from gateway.snapshots import Snapshots
@@ -125,8 +126,8 @@ def mounted() -> MountedGate | None:
 def _ports() -> Ports:
     """A gateway node has no keys to sign quotes with, so its 402 comes from the snapshot alone."""
     if settings.ROLE == "gateway":
-        return Ports()
-    return Ports(purchase_page=_purchase_page, signable=_signable)
+        return Ports(bookings=Bookings())
+    return Ports(purchase_page=_purchase_page, signable=_signable, bookings=Bookings())
 
 
 async def _purchase_page(route_id: str) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.api import grants, purchases
+from billing.api import consuming, grants, purchases
 from billing.api.waiting import as_waiting_view
 
 PURCHASE = "apicharge/v1/purchases/<str:purchase_id>"
@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{PURCHASE}/sep7", purchases.Sep7Callback.as_view()),
     path(f"{PURCHASE}/recover", purchases.Recovery.as_view()),
     path(GRANT, grants.GrantUsage.as_view()),
+    path(f"{GRANT}/consume", consuming.Consumption.as_view()),
     path(f"{GRANT}/revoke", grants.Revocation.as_view()),
     path(".well-known/jwks.json", grants.Jwks.as_view()),
 ]

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from gateway.ledgers.crediting import NotLost, credit_lost
 from gateway.models import (
+    Booking,
     GatewayNode,
     GrantLedger,
     Lease,
@@ -48,7 +49,12 @@ class ReadOnlyInline(_TabularInline):
 
 class LimiterInline(ReadOnlyInline):
     model = LimiterLedger
-    fields = ("index", "kind", "window", "limit", "used")
+    fields = ("index", "kind", "window", "limit", "used", "due")
+
+
+class BookingInline(ReadOnlyInline):
+    model = Booking
+    fields = ("source", "key", "credits", "refused", "booked_at")
 
 
 class LeaseInline(ReadOnlyInline):
@@ -58,9 +64,10 @@ class LeaseInline(ReadOnlyInline):
 
 @admin.register(GrantLedger)
 class GrantLedgerAdmin(ReadOnlyAdmin):
-    list_display = ("grant_id", "route", "not_before", "expires_at", "first_used_at", "created_at")
+    list_display = ("grant_id", "route", "not_before", "expires_at", "first_used_at", "clamped")
+    list_filter = ("bookings__refused",)
     search_fields = ("grant_id", "route")
-    inlines = [LimiterInline]
+    inlines = [LimiterInline, BookingInline]
 
 
 @admin.register(GatewayNode)

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
+from gateway.saying import Bookings
+
 Network = IPv4Network | IPv6Network
 PurchasePage = Callable[[str], Awaitable[bytes | None]]
 """The route's purchase page as HTML, by route id."""
@@ -13,10 +15,11 @@ Signable = Callable[[str, str, str], Awaitable[Mapping[str, object] | None]]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the 402 needs from above the gateway; without them it does no I/O."""
+    """What the gate is given; without them a 402 does no I/O, and nothing can be booked."""
 
     purchase_page: PurchasePage | None = None
     signable: Signable | None = None
+    bookings: Bookings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from gateway.domain.limits import Direction
 from gateway.domain.routes import Timeouts
 from gateway.domain.tokens import AccessToken, Charge
 from gateway.ledgers.port import LedgerUnavailable
+from gateway.saying import Saying
 from gateway.spending import Allowance, Reservation
 from gateway.upstream import Answer, Body
 
@@ -52,6 +53,7 @@ class Terms:
     has_body: bool
     cross_origin: bool
     origin: str
+    saying: Saying
 
 
 class Exchange:
@@ -151,8 +153,14 @@ class Exchange:
             reservation.settle(charged=True)
         else:
             said = consumed(head.consume)
-            calls = 1 if said.calls is None else min(said.calls, 1)
-            reservation.settle(charged=True, credits=said.credits, calls=calls)
+            clamped = reservation.settle(
+                charged=True,
+                credits=said.get("credits"),
+                calls=said.get("calls", 1),
+                data=said.get("data"),
+            )
+            if clamped:
+                self.terms.saying.clamped(self.terms.token.grant.id)
 
     async def _converse(self, call: Call) -> None:
         self.state = advance(self.state, Step.SEND)
@@ -162,6 +170,8 @@ class Exchange:
         self._status = answer.status
         try:
             head = self._answer_head(answer)
+            if head.adjust is not None:
+                await self.terms.saying.adjust(self.terms.token.grant, head.adjust)
             await self._send(
                 {
                     "type": "http.response.start",

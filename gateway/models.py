@@ -60,6 +60,9 @@ class GrantLedger(models.Model):
     first_used_at = models.FloatField(null=True, blank=True)
     last_end_reason = models.CharField(max_length=64, blank=True, default="")
     last_end_at = models.FloatField(null=True, blank=True)
+    clamped = models.PositiveIntegerField(
+        default=0, help_text="Calls for which the upstream asked more credits than a call may cost."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -76,6 +79,7 @@ class LimiterLedger(models.Model):
     kind = models.CharField(max_length=16)
     limit = models.BigIntegerField()
     used = models.BigIntegerField(default=0)
+    due = models.BigIntegerField(default=0)  # Booked, and not yet taken from what is out on lease.
     recall = models.BigIntegerField(default=0)
     recalled_at = models.FloatField(default=0)
 
@@ -88,10 +92,35 @@ class LimiterLedger(models.Model):
                 condition=Q(used__gte=0) & Q(used__lte=F("limit")), name="used_within_limit"
             ),
             models.CheckConstraint(condition=Q(limit__gte=1), name="limit_is_positive"),
+            models.CheckConstraint(condition=Q(due__gte=0), name="due_is_not_negative"),
         ]
 
     def __str__(self) -> str:
         return f"{self.grant_id} {self.kind}"
+
+
+class Booking(models.Model):
+    """What an upstream booked to a grant beside its calls. A key is booked once."""
+
+    class Source(models.TextChoices):
+        CONSUME = "consume", "consumed in a running stream"
+        ADJUST = "adjust", "adjusted by an answer"
+
+    id = models.BigAutoField(primary_key=True)
+    grant = models.ForeignKey(GrantLedger, on_delete=models.PROTECT, related_name="bookings")
+    key = models.CharField(max_length=64)
+    source = models.CharField(max_length=8, choices=Source)
+    credits = models.BigIntegerField(help_text="Given, or taken where it is below zero.")
+    refused = models.BooleanField(default=False)
+    booked_at = models.FloatField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["grant", "source", "key"], name="one_booking_per_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.credits:+} {self.grant_id}"
 
 
 class GatewayNode(models.Model):

@@ -21,6 +21,7 @@ from gateway.identifying import Identified, Identifying
 from gateway.leasing import Leasing
 from gateway.metered import Exchange, Terms, limit_headers
 from gateway.routing import Routing, Source
+from gateway.saying import Saying
 from gateway.spending import Allowance, Reservation
 from gateway.upstream import Upstreams
 from gateway.watching import Watch
@@ -46,6 +47,8 @@ class Gate:
         self._leasing = leasing
         self._identifying = Identifying(self.routing, tokens_kept=config.tokens_kept)
         self._challenge = Challenge(config, ports or Ports())
+        self.saying = Saying(None if ports is None else ports.bookings)
+        self.routing.on_run_out = self._run_out
         policy = Policy(config.upstream_networks, config.own_addresses)
         self._upstreams = Upstreams(
             policy,
@@ -92,6 +95,7 @@ class Gate:
             has_body=head.has_body,
             cross_origin=head.origin,
             origin=self.config.origin,
+            saying=self.saying,
         )
         exchange = Exchange(scope, receive, send, terms)
         self.watch.add(exchange)
@@ -154,6 +158,7 @@ class Gate:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         await self.routing.stop()
+        await self.saying.stop()
         await self._leasing.stop()
         await self._upstreams.close()
 
@@ -162,6 +167,9 @@ class Gate:
 
     def _withdraw(self) -> None:
         self.watch.cut(End.REVOKED, self.routing.is_withdrawn)
+
+    def _run_out(self, grant_ids: frozenset[str]) -> None:
+        self.watch.cut(End.EXHAUSTED, lambda token: token.grant.id in grant_ids)
 
 
 def _refusal(refused: Refused | Unavailable, found: Identified) -> Refusal:

@@ -34,6 +34,8 @@ class News:
 
     table: RouteTable | None
     revoked: tuple[Revoked, ...] = ()
+    run_out: frozenset[str] = frozenset()
+    """Grants of which nothing is left because an upstream took it."""
 
 
 class Source(Protocol):
@@ -51,6 +53,7 @@ class Routing:
         self._heard_at: float | None = None
         self._heard = asyncio.Event()
         self._on_withdrawal: Callable[[], None] = lambda: None
+        self.on_run_out: Callable[[frozenset[str]], None] = lambda _: None
 
     async def start(self, on_withdrawal: Callable[[], None]) -> None:
         """Wait for the first reading, but not for ever: until then every answer is 503.
@@ -100,6 +103,8 @@ class Routing:
             self.table = news.table
         if withdrawn:
             self._on_withdrawal()
+        if news.run_out:
+            self.on_run_out(news.run_out)
 
     def _add(self, revoked: Iterable[Revoked]) -> bool:
         before = len(self._revoked)

@@ -1,4 +1,4 @@
-"""Reads the published snapshot and the revocations, from a thread with its own connection.
+"""Reads snapshots, revocations and what upstreams booked, in a thread with its own connection.
 
 A body that does not compile is counted and reported once; the table before it stays in force.
 Revocations are read again for a while: on PostgreSQL a lower id can become visible after a higher.
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from django.db import DatabaseError, InterfaceError, connection
 
 from gateway.domain.routes import RouteTable, RouteTableError, compile_table
+from gateway.ledgers import booking
 from gateway.models import Revocation, Snapshot
 from gateway.routing import News, Revoked
 
@@ -61,7 +62,9 @@ class Snapshots:
 
     def _read(self) -> News:
         revoked = self._revocations(time.monotonic())
-        return News(table=self._newer_table(), revoked=revoked)
+        return News(
+            table=self._newer_table(), revoked=revoked, run_out=booking.run_out(time.time())
+        )
 
     def _newer_table(self) -> RouteTable | None:
         newest = Snapshot.objects.filter(version__gt=self._version).order_by("-version").first()

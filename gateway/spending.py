@@ -279,10 +279,22 @@ class Reservation:
         """Taken, but not delivered."""
         self.allowance.give_back_bytes(self._taken, direction, units)
 
-    def settle(self, *, charged: bool, credits: int | None = None, calls: int = 1) -> None:  # noqa: A002 - the protocol's word
-        """Charge the real cost; not charged: nothing was used, bytes included."""
+    def settle(
+        self,
+        *,
+        charged: bool,
+        credits: int | None = None,  # noqa: A002 - the protocol's word
+        calls: int = 1,
+        data: int | None = None,
+    ) -> bool:
+        """Charge the real cost; not charged: nothing was used, bytes included.
+
+        True: it was above what was reserved, and clamped.
+        """
+        clamped = False
         if charged:
-            settle(self._taken, credits=credits, calls=calls)
+            clamped = settle(self._taken, credits=credits, calls=calls, data=data)
         else:
             void(self._taken)
         close(self._taken)
+        return clamped

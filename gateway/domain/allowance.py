@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.domain.limits import Calls, Credits, Limit
+from gateway.domain.limits import Calls, Credits, Data, Limit
 
 NO_SLOT = -1
 
@@ -133,18 +133,29 @@ def void(taken: dict[Holding, int]) -> None:
         taken[holding] = 0
 
 
-def settle(taken: dict[Holding, int], *, credits: int | None, calls: int) -> None:  # noqa: A002 - the protocol's word
-    """Bring what was reserved down to the real cost; a cost above the reservation is clamped."""
+def settle(
+    taken: dict[Holding, int],
+    *,
+    credits: int | None,  # noqa: A002 - the protocol's word
+    calls: int,
+    data: int | None = None,
+) -> bool:
+    """Bring what was reserved down to the real cost, and say whether it was above: then clamped."""
+    clamped = False
     for holding, units in taken.items():
         limit = holding.limit
         if isinstance(limit, Calls):
             cost = calls
         elif isinstance(limit, Credits):
             cost = limit.per_call if credits is None else credits
+            clamped |= cost > units
+        elif data is not None and limit.kind == Data.kind:
+            cost = data
         else:
             continue
         if cost < units:
             give_back(taken, holding, units - max(0, cost))
+    return clamped
 
 
 def close(taken: dict[Holding, int]) -> None:

@@ -42,6 +42,7 @@ PREFLIGHT_SECONDS = 600
 CREDITS_MAX = 2**53 - 1
 
 _CONSUMED = re.compile(r"\s*([a-z]+)\s*=\s*([0-9]{1,16})\s*").fullmatch
+_ADJUSTED = re.compile(r"\s*credits\s*=\s*([+-])([0-9]{1,16})\s*").fullmatch
 _FIELD_NAMES = re.compile(r"[A-Za-z0-9\-_, ]{0,2000}").fullmatch
 
 
@@ -56,6 +57,7 @@ class AnswerHead:
     is_encoded: bool = False
     cache_control: str | None = None
     consume: str | None = None
+    adjust: str | None = None
     undecodable: int = 0
 
 
@@ -91,21 +93,25 @@ def _directive(text: str) -> str:
     return text.partition("=")[0].strip().lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Consumed:
-    """What an upstream says that an exchange really cost; None: nothing was said."""
+def consumed(text: str | None) -> dict[str, int]:
+    """What an exchange really cost, by the kind of limit: `credits=12, calls=0`.
 
-    credits: int | None = None
-    calls: int | None = None
-
-
-def consumed(text: str | None) -> Consumed:
-    """`credits=12, calls=0`. What cannot be read settles nothing: the reserved cost stands."""
+    What cannot be read settles nothing: the reserved cost stands.
+    """
     figures: dict[str, int] = {}
     for part in (text or "").split(","):
         if found := _CONSUMED(part):
             figures[found[1]] = min(int(found[2]), CREDITS_MAX)
-    return Consumed(credits=figures.get("credits"), calls=figures.get("calls"))
+    return figures
+
+
+def adjusted(text: str | None) -> int:
+    """`credits=+100`, `credits=-5`: given to the grant, or taken. The sign is required."""
+    total = 0
+    for part in (text or "").split(","):
+        if found := _ADJUSTED(part):
+            total += int(found[1] + str(min(int(found[2]), CREDITS_MAX)))
+    return max(-CREDITS_MAX, min(total, CREDITS_MAX))
 
 
 def preflight(requested_headers: str | None, methods: Iterable[str]) -> Headers:
@@ -152,7 +158,11 @@ def _set_cookie(head: AnswerHead, value: str) -> None:
 
 
 def _consume(head: AnswerHead, value: str) -> None:
-    head.consume = value
+    head.consume = f"{head.consume},{value}" if head.consume else value
+
+
+def _adjust(head: AnswerHead, value: str) -> None:
+    head.adjust = f"{head.adjust},{value}" if head.adjust else value
 
 
 def _of_the_main_host(name: bytes) -> Callable[[AnswerHead, str], None]:
@@ -173,6 +183,7 @@ _SPECIAL: dict[str, Callable[[AnswerHead, str], None]] = {
     "cache-control": _cache_control,
     "set-cookie": _set_cookie,
     "apicharge-consume": _consume,
+    "apicharge-adjust": _adjust,
     "content-security-policy": _of_the_main_host(b"content-security-policy"),
     "x-content-type-options": _of_the_main_host(b"x-content-type-options"),
 }

@@ -93,8 +93,11 @@ def _usage(
     limit: Limit, row: LimiterLedger | None, unspent: dict[int, int], renews_at_s: float | None
 ) -> LimitUsage:
     """A window in which nothing was used yet has no row."""
-    used = 0 if row is None else row.used - unspent.get(row.pk, 0)
-    return LimitUsage(limit, used, limit.total - used, renews_at_s)
+    if row is None:
+        return LimitUsage(limit, 0, limit.total, renews_at_s)
+    # What the upstream gave is left beside what was sold; what it booked is used at once.
+    used = min(row.limit, row.used + row.due - unspent.get(row.pk, 0))
+    return LimitUsage(limit, used, row.limit - used, renews_at_s)
 
 
 def _unspent(limiters: Iterable[int]) -> dict[int, int]:

@@ -60,7 +60,7 @@ def settle_node(node_id: UUID, spent_of: Callable[[Lease], int]) -> int:
     for lease in leases:
         # A count above the amount cannot be; if it is, all of the lease counts as spent.
         rest[lease.limiter_id] += max(0, lease.amount - spent_of(lease))
-    spend((limiter, -rest[limiter.pk]) for limiter in limiters)
+    spend((limiter, -rest[limiter.pk], 0) for limiter in limiters)
     Lease.objects.filter(node_id=node_id).delete()
     GatewayNode.objects.filter(pk=node_id).delete()
     return sum(rest.values())

@@ -18,8 +18,8 @@ from gateway.models import GrantLedger, Lease, LimiterLedger
 RECALL_LIVE_S = 1.0  # So long after a recall somebody may still be waiting for its answers.
 Key = tuple[str, int, int]
 SPEND_SQL = """
-UPDATE gateway_limiterledger SET used = used + %s, recall = %s, recalled_at = %s
-WHERE id = %s AND used + %s BETWEEN 0 AND "limit"
+UPDATE gateway_limiterledger SET used = used + %s, due = due - %s, recall = %s, recalled_at = %s
+WHERE id = %s AND used + %s BETWEEN 0 AND "limit" AND due >= %s
 """
 
 
@@ -32,8 +32,12 @@ class Row:
     recalled: bool = False
 
     @property
-    def left(self) -> int:
+    def free(self) -> int:
         return self.limiter.limit - self.limiter.used - self.delta
+
+    @property
+    def left(self) -> int:
+        return max(0, self.free - self.limiter.due)
 
 
 class Books:
@@ -193,8 +197,13 @@ class Books:
         )
 
     def write(self) -> None:
-        rows = [row for _, row in sorted(self._rows.items()) if row.delta or row.recalled]
-        spend((row.limiter, row.delta) for row in rows)
+        rows = [row for _, row in sorted(self._rows.items())]
+        changes = [(row, min(row.limiter.due, row.free)) for row in rows]
+        spend(
+            (row.limiter, row.delta + due, due)
+            for row, due in changes
+            if row.delta or due or row.recalled
+        )
         Lease.objects.bulk_create(self._made.values())
         kept = [lease for slot, lease in self._changed.items() if slot in self._leases]
         Lease.objects.bulk_update(kept, ["amount", "spent", "answered"])
@@ -203,11 +212,14 @@ class Books:
             Lease.objects.filter(pk__in=closed).delete()
 
 
-def spend(changes: Iterable[tuple[LimiterLedger, int]]) -> None:
-    """`used <= limit` and `used >= 0` are asked of the row itself, once more."""
+def spend(changes: Iterable[tuple[LimiterLedger, int, int]]) -> None:
+    """Each with what to add to `used`, and what of that was due.
+
+    `used <= limit` and `used >= 0` are asked of the row itself, once more.
+    """
     parameters = [
-        (delta, limiter.recall, limiter.recalled_at, limiter.pk, delta)
-        for limiter, delta in changes
+        (delta, due, limiter.recall, limiter.recalled_at, limiter.pk, delta, due)
+        for limiter, delta, due in changes
     ]
     if not parameters:
         return

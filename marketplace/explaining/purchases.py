@@ -48,6 +48,14 @@ PURCHASES = [
         "60 seconds at most and carry act: manage.",
     ),
     Explained(
+        "signature-refused",
+        401,
+        "The request is not signed by the service",
+        "ApiCharge-Signature is missing, older than 300 seconds, or not made with the secret of "
+        "the grant's service over time, method, path and the body's sha256.",
+        "Sign the bytes that are sent, with the secret from the service's page in the admin.",
+    ),
+    Explained(
         "token-forbidden",
         403,
         "The access token may not do this",

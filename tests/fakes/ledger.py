@@ -32,6 +32,30 @@ class Silence:
         pass
 
 
+class MemoryBookings:
+    """By key, as the ledger keeps them; `asked` counts the asking."""
+
+    def __init__(self) -> None:
+        self.booked: dict[str, tuple[str, int, bool]] = {}
+        self.clamped: dict[str, int] = {}
+        self.asked = 0
+        self.lost_answers = 0
+
+    def adjust(self, grant_id: str, key: str, credits: int, *, may_take: bool) -> bool:  # noqa: A002
+        self.asked += 1
+        self.booked.setdefault(key, (grant_id, credits, may_take))
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise LedgerUnavailable("the answer was lost")
+        return True
+
+    def note_clamped(self, grant_id: str, calls: int) -> None:
+        self.clamped[grant_id] = self.clamped.get(grant_id, 0) + calls
+
+    def close(self) -> None:
+        pass
+
+
 class MemoryLedger:
     def __init__(self) -> None:
         self.grants: dict[str, Grant] = {}

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.domain.answers import Consumed, consumed, pass_on, preflight, privately
+from gateway.domain.answers import adjusted, consumed, pass_on, preflight, privately
 
 
 def crossing(*items: tuple[str, str], own_host: bool = False, status: int = 200) -> dict[str, str]:
@@ -69,17 +69,46 @@ def test_event_stream_is_known() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("credits=12, calls=0", Consumed(12, 0)),
-        (" credits = 3 ", Consumed(3, None)),
-        ("credits=-1", Consumed()),
-        ("credits=1e3", Consumed()),
-        ("credits=99999999999999999999", Consumed()),
-        ("credits=9999999999999999", Consumed(2**53 - 1)),
-        (None, Consumed()),
+        ("credits=12, calls=0", {"credits": 12, "calls": 0}),
+        (" credits = 3 ", {"credits": 3}),
+        ("credits=-1", {}),
+        ("credits=1e3", {}),
+        ("credits=99999999999999999999", {}),
+        ("credits=9999999999999999", {"credits": 2**53 - 1}),
+        (None, {}),
     ],
 )
-def test_consumed(text: str | None, expected: Consumed) -> None:
+def test_consumed(text: str | None, expected: dict[str, int]) -> None:
     assert consumed(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("credits=+100", 100),
+        (" credits = -5 ", -5),
+        ("credits=+100,credits=-5", 95),
+        ("credits=100", 0),
+        ("calls=+1", 0),
+        ("credits=+9999999999999999", 2**53 - 1),
+        ("credits=+1e3", 0),
+        (None, 0),
+    ],
+)
+def test_adjusted(text: str | None, expected: int) -> None:
+    assert adjusted(text) == expected
+
+
+def test_what_an_upstream_says_is_heard_and_does_not_cross() -> None:
+    items = [
+        ("apicharge-consume", "credits=3"),
+        ("apicharge-consume", "calls=0"),
+        ("apicharge-adjust", "credits=+1"),
+        ("x-kept", "1"),
+    ]
+    head = pass_on(items, status=200, own_host=True)
+    assert (head.consume, head.adjust) == ("credits=3,calls=0", "credits=+1")
+    assert [name for name, _ in head.headers if name.startswith(b"apicharge")] == []
 
 
 def test_preflight_repeats_no_header_that_is_none() -> None:

@@ -32,7 +32,7 @@ from gateway.ledgers.port import Ledger
 from gateway.listening import HttpProtocol, listener
 from gateway.proxy import Gate
 from gateway.routing import News, Revoked, Source
-from tests.fakes.ledger import MemoryLedger
+from tests.fakes.ledger import MemoryBookings, MemoryLedger
 from tests.gateway.e2e.upstreams import Upstream
 
 ISSUER = "https://gate.example"
@@ -66,7 +66,8 @@ class World:
         ledger: Ledger = options.pop("ledger", self.ledger)
         source: Source = options.pop("source", self.source)
         self.leasing = Leasing(ledger, home / "journals")
-        ports = options.pop("ports", Ports())
+        self.bookings = MemoryBookings()
+        ports = options.pop("ports", Ports(bookings=self.bookings))
         networks = options.pop("networks", ["127.0.0.1/32"])
         config = GateConfig(
             origin=ISSUER,
