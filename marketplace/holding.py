@@ -1,4 +1,4 @@
-"""What keeps a route as it is: grants that run on it, and signed quotes that may still be paid.
+"""What keeps a route as it is: grants that run on it, and signed quotes that may still become one.
 
 Whoever bought access to `weather/forecast` must find it there until the grant ends. So such a route
 is not deleted, not renamed and not narrowed, neither by itself nor by a route put in front of it;
@@ -17,6 +17,9 @@ from marketplace import publishing
 from marketplace.domain.coverage import Claim, loses
 from marketplace.domain.plans import counted
 from marketplace.models import Quote, Route, RouteQuote, Service
+
+# A quote may be paid in its last second, and its grant may wait for a network that is away.
+SETTLING_SECONDS = 900
 
 
 class Held(ValueError):
@@ -43,8 +46,8 @@ def hold(routes: Collection[Route], now_s: float) -> Hold | None:
         count=Count("pk"), until=Max("expires_at")
     )
     quotes = Quote.objects.filter(
-        route_quote__route__in=routes, expires_at__gt=int(now_s)
-    ).aggregate(count=Count("pk"), until=Max("expires_at"))
+        route_quote__route__in=routes, expires_at__gt=int(now_s) - SETTLING_SECONDS
+    ).aggregate(count=Count("pk"), until=Max("expires_at") + SETTLING_SECONDS)
     if not grants["count"] and not quotes["count"]:
         return None
     until_s = max(grants["until"] or 0, quotes["until"] or 0)
