@@ -1,8 +1,10 @@
 """The key that signs grants, and those that anybody may check them with."""
 
+import time
+
 from django.db import transaction
 
-from billing import conf
+from billing import auditing, conf
 from gateway.domain import ed25519, tokens
 from gateway.models import VerifyingKey
 from marketplace import publishing
@@ -24,6 +26,12 @@ def ensure_registered() -> str:
             raise KeyRevoked(kid)
         if made:
             publishing.publish()
+            auditing.record(
+                action="key.registered",
+                subject=kid,
+                now_s=time.time(),
+                detail={"public_key": public_key.hex()},
+            )
     return kid
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from django.db import transaction
 
-from billing import conf, confirming, granting, instructing
+from billing import auditing, conf, confirming, granting, instructing
 from billing.domain.errors import PaymentNotFound
 from billing.domain.payments import Terms, differences
 from billing.domain.purchases import PAID, State
@@ -128,4 +128,12 @@ def _make(row: PaymentRow, quote: SignedQuote, *, now_s: float) -> None:
         "signing_hash": "",
         "authorized_at_s": row.closed_at_s,
     }
-    Purchase.objects.get_or_create(pk=row.purchase_ref, defaults=terms)  # Asked for twice at once.
+    _, made = Purchase.objects.get_or_create(pk=row.purchase_ref, defaults=terms)
+    if made:  # Somebody else may have asked at the same moment.
+        auditing.record(
+            action="purchase.recover",
+            subject=row.purchase_ref,
+            now_s=now_s,
+            actor=row.buyer,
+            detail={"digest": quote.digest, "tx_hash": row.tx_hash},
+        )

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, connection
 
 from billing import conf, following, granting, keys
-from billing.models import GrantedToken, Purchase
+from billing.models import AuditEntry, GrantedToken, Purchase
 from billing.orders import terms_of
 from gateway.domain import ed25519, tokens
 from gateway.models import GrantLedger, LimiterLedger, Snapshot, VerifyingKey
@@ -107,6 +107,7 @@ def test_signing_key_is_published_to_every_gate_once(shop: Shop) -> None:
     newest = Snapshot.objects.order_by("-version").first()
     assert newest is not None
     assert list(newest.body["keys"]) == [kid]
+    assert AuditEntry.objects.filter(action="key.registered", subject=kid).count() == 1
 
 
 def test_revoked_key_signs_nothing_any_more(shop: Shop) -> None:

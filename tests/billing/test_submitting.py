@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.db import connections
 
-from billing import advancing, conf
+from billing import advancing, conf, submitting
 from billing.domain.errors import NetworkUnavailable
 from billing.domain.payments import Terms
 from billing.domain.purchases import State
@@ -228,6 +228,39 @@ def test_channel_is_free_again_after_somebody_else_sent_the_payment(shop: Shop) 
     shop.rail.pass_ledgers(20)
     shop.turn(seconds=60)
     assert ChainTransaction.objects.get().state == "dead"
+
+
+def test_purchase_does_not_lapse_while_its_envelope_is_open(shop: Shop) -> None:
+    purchase = shop.authorized()
+    shop.turn()
+    shop.rail.mempool.clear()
+    shop.rail.ledger += VALID_FOR_LEDGERS + 1  # Closed fast: the envelope's last moment is ahead.
+    shop.turn()
+    assert state_of(purchase) == State.SUBMITTED
+    assert ChainTransaction.objects.get().state == "sent"
+    shop.rail.pass_ledgers(20)
+    for _ in range(2):
+        shop.turn()
+    assert state_of(purchase) == State.EXPIRED
+
+
+def test_refusal_ends_nothing_that_another_worker_has_sent(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purchase = shop.authorized()
+
+    def overtaken(*_: object) -> Refused:
+        monkeypatch.undo()
+        purchase.refresh_from_db()
+        submitting.step(purchase, now_s=shop.now_s)
+        return FINAL
+
+    monkeypatch.setattr(shop.rail, "build", overtaken)
+    shop.turn()
+    assert state_of(purchase) == State.SUBMITTED
+    shop.rail.close_ledger()
+    shop.turn()
+    assert state_of(purchase) == State.GRANTED
 
 
 def test_many_workers_at_one_purchase_make_one_envelope_and_one_grant(shop: Shop) -> None:

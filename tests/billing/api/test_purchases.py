@@ -367,6 +367,13 @@ class TestFreeQuote:
         shop.turn()
         assert api.get(f"purchases/{instruction['id']}").body["status"] == "expired"
 
+    def test_signed_after_its_quote_expired_it_grants_nothing(self, api: Api) -> None:
+        instruction = api.buy(quote(**FREE), BUYER).body
+        Purchase.objects.update(expires_at_s=int(time.time()) - 1)
+        said = api.authorize(instruction, BUYER)
+        assert (said.status, said.problem) == (409, "purchase-ended")
+        assert state_of(Purchase.objects.get()) == "instructed"
+
 
 def test_recover_of_what_was_never_paid_is_refused(api: Api) -> None:
     said = api.post(f"purchases/{'ab' * 32}/recover", {"quote": quote()})
@@ -430,6 +437,16 @@ def test_recover_with_another_quote_gets_nothing(api: Api, shop: Shop) -> None:
     said = api.post(f"purchases/{instruction['id']}/recover", {"quote": other})
     assert (said.status, said.problem) == (422, "payment-not-found")
     assert state_of(purchase) == "instructed"
+
+
+def test_granted_purchase_is_shown_for_its_own_quote_only(api: Api, shop: Shop) -> None:
+    document = quote()
+    purchase_id = api.buy(document, BUYER).body["id"]
+    shop.rail.pay(terms_of(Purchase.objects.get()))
+    path = f"purchases/{purchase_id}/recover"
+    assert api.post(path, {"quote": document}).status == 200
+    other = api.post(path, {"quote": quote(amount=1, name="cheap")})
+    assert (other.status, other.problem) == (422, "payment-not-found")
 
 
 def test_cheap_quote_paid_under_an_expensive_id_grants_nothing(api: Api, shop: Shop) -> None:
