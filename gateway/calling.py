@@ -160,13 +160,14 @@ class Calling:
     async def _is_well(self, cluster: Cluster, health: HealthCheck, url: str) -> bool:
         wait_ms = min(health.timeout_ms, health.interval_ms)
         timeouts = Timeouts(connect_ms=wait_ms, first_byte_ms=wait_ms, idle_ms=wait_ms)
+        changes, headers = cluster.transform, [("accept", "*/*")]
         asked = Asked(
             cluster,
             timeouts,
             "GET",
             health.path,
-            query="",
-            headers=[("accept", "*/*")],
+            query=changes.query("") if changes else "",
+            headers=changes.request(headers, "") if changes else headers,
             awaits_events=False,
         )
         try:

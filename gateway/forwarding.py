@@ -26,22 +26,29 @@ def upstream_request(scope: Scope, head: RequestHead, found: Identified, now_s: 
         ("apicharge-route", match.route.id),
         *forwarding(client[0], scope["scheme"], head.host),
     )
-    headers = head.forward
+    headers, path = head.forward, match.path
+    raw_query = scope["query_string"]
+    query = canonical_query(raw_query) if raw_query else ""
+    changes = service.cluster.transform
+    if changes is not None:
+        # On the main host a client may call the gate anything.
+        called = head.host if match.own_host else ""
+        headers, path = changes.request(headers, called), changes.path(path)
+        query = changes.query(query)
     if head.length is not None and not head.chunked:
         headers.append(("content-length", str(head.length)))
     headers += identity
     if service.secret is not None:
         signed = signature(
-            service.secret, method=method, path=match.path, identity=identity, now_s=int(now_s)
+            service.secret, method=method, path=path, identity=identity, now_s=int(now_s)
         )
         headers.append((SIGNATURE_HEADER, signed))
-    query = scope["query_string"]
     return Asked(
         cluster=service.cluster,
         timeouts=match.route.timeouts,
         method=method,
-        path=match.path,
-        query=canonical_query(query) if query else "",
+        path=path,
+        query=query,
         headers=headers,
         awaits_events=head.awaits_events,
         ends_in_s=(found.token.client_expires_at or grant.expires_at) - now_s + LEEWAY_S,

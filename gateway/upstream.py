@@ -25,6 +25,7 @@ from gateway.domain.errors import UpstreamFault
 from gateway.domain.exchange import End
 from gateway.domain.headers import Pair
 from gateway.domain.routes import Timeouts
+from gateway.domain.transforms import Transform
 
 ADDRESS_FRESH_SECONDS = 30.0
 USER_AGENT = "ApiCharge"
@@ -58,10 +59,17 @@ Body = Callable[[], AsyncIterator[bytes]]
 class Answer:
     """An answer whose head has come. `read` is None at the end of the body, or UpstreamFault."""
 
-    __slots__ = ("_pin", "_read", "_request", "_response", "status")
+    __slots__ = ("_changes", "_pin", "_read", "_request", "_response", "status")
 
-    def __init__(self, request: StreamRequest, response: Response, pin: "_Pin") -> None:
+    def __init__(
+        self,
+        request: StreamRequest,
+        response: Response,
+        pin: "_Pin",
+        changes: Transform | None = None,
+    ) -> None:
         self._pin = pin
+        self._changes = changes
         self._request = request
         self._response = response
         self._read: Callable[[], Awaitable[Bytes | None]] = response.body_reader.read_chunk
@@ -69,11 +77,11 @@ class Answer:
 
     def headers(self) -> tuple[Iterable[Pair], int]:
         """Every header that is text, and how many names had to be left out because it is not."""
-        headers = self._response.headers
         try:
-            return list(headers.items()), 0
+            pairs, undecodable = list(self._response.headers.items()), 0
         except ValueError:
-            return self._decodable()
+            pairs, undecodable = self._decodable()
+        return (self._changes.response(pairs) if self._changes else pairs), undecodable
 
     def _decodable(self) -> tuple[list[Pair], int]:
         pairs: list[Pair] = []
@@ -112,7 +120,7 @@ class Upstreams:
     async def send(self, base_url: str, asked: Asked, body: Body | None) -> Answer:
         """The answer's head, from the first address of this upstream that takes the connection."""
         cluster = asked.cluster
-        pin = self._pins.get((base_url, cluster.tls_id, *asked.timeouts))
+        pin = self._pins.get((base_url, cluster.client_id, *asked.timeouts))
         if pin is None or not (pin.is_literal or pin.is_fresh()):
             try:
                 pin = await self._pin(base_url, cluster, asked.timeouts)
@@ -125,7 +133,7 @@ class Upstreams:
     async def _pin(self, base_url: str, cluster: Cluster, timeouts: Timeouts) -> "_Pin":
         place = parse(base_url)
         addresses = await resolve(place, self._policy)
-        key = (base_url, cluster.tls_id, *timeouts)
+        key = (base_url, cluster.client_id, *timeouts)
         known = self._pins.get(key)
         if known is not None and known.addresses == addresses:
             known.renew()
@@ -133,8 +141,8 @@ class Upstreams:
         try:
             clients = tuple(
                 _Clients(
-                    calls=self._client(place, address, (cluster.tls, timeouts), timed=True),
-                    uploads=self._client(place, address, (cluster.tls, timeouts), timed=False),
+                    calls=self._client(place, address, (cluster, timeouts), timed=True),
+                    uploads=self._client(place, address, (cluster, timeouts), timed=False),
                 )
                 for address in addresses
             )
@@ -146,9 +154,9 @@ class Upstreams:
         return pin
 
     def _client(
-        self, place: Place, address: Address, terms: tuple[Tls, Timeouts], *, timed: bool
+        self, place: Place, address: Address, terms: tuple[Cluster, Timeouts], *, timed: bool
     ) -> Client:
-        tls, timeouts = terms
+        cluster, timeouts = terms
         builder = (
             ClientBuilder()
             .no_proxy()
@@ -171,7 +179,9 @@ class Upstreams:
             builder = builder.read_timeout(_patience(timeouts))
         for pem in self._root_certificates:
             builder = builder.add_root_certificate_pem(pem)
-        return _with_tls(builder, tls).build()
+        if cluster.transform is not None and cluster.transform.changes_host:
+            builder = builder.http1_only()  # HTTP/2 would name the upstream's own host as well.
+        return _with_tls(builder, cluster.tls).build()
 
     async def close(self) -> None:
         pins, self._pins = list(self._pins.values()), {}
@@ -280,7 +290,7 @@ async def _send(clients: _Clients, pin: _Pin, asked: Asked, body: Body | None) -
     sent_path = request.url.path
     assert sent_path == pin.base_path + asked.path, f"decided {asked.path}, would send {sent_path}"
     try:
-        return Answer(request, await request.__aenter__(), pin)
+        return Answer(request, await request.__aenter__(), pin, asked.cluster.transform)
     except pyreqwest.PyreqwestError as exc:
         raise _fault(exc) from exc
 

@@ -13,20 +13,14 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import F, Q
 
-from gateway.domain import clusters
 from marketplace.domain import quotes
+from marketplace.reaching import WAIT, WEIGHT, Reached
 
 SLUG = RegexValidator(
     r"^[a-z0-9]+(-[a-z0-9]+)*\Z",
     "Use lower-case letters, digits and single hyphens between them, such as my-service.",
 )
 ACCESS_SECONDS_MAX = 10 * 366 * 86_400
-TIMEOUT_MS_MAX = 3_600_000
-PEM_LENGTH_MAX = 20_000
-WAIT = [MinValueValidator(1), MaxValueValidator(TIMEOUT_MS_MAX)]
-PROBE_MS = [MinValueValidator(1_000), MaxValueValidator(TIMEOUT_MS_MAX)]
-PROBES = [MinValueValidator(1), MaxValueValidator(clusters.PROBES_MAX)]
-WEIGHT = [MinValueValidator(1), MaxValueValidator(clusters.WEIGHT_MAX)]
 
 
 class Provider(models.Model):
@@ -83,16 +77,11 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         return self.exclude(state=Service.State.DRAFT)
 
 
-class Service(models.Model):
+class Service(Reached):
     class State(models.TextChoices):
         DRAFT = "draft", "Draft: nobody sees it"
         PUBLISHED = "published", "Published: in the catalogue, on sale"
         WITHDRAWN = "withdrawn", "Withdrawn: no more sales, running grants go on"
-
-    class Balancing(models.TextChoices):
-        ROUND_ROBIN = "round_robin", "Each in its turn"
-        WEIGHTED = "weighted", "By weight"
-        LEAST_REQUESTS = "least_requests", "Where the least runs, by weight"
 
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="services")
     category = models.ForeignKey(
@@ -116,40 +105,6 @@ class Service(models.Model):
     connect_ms = _timeout(5_000, "Until the connection stands.")
     first_byte_ms = _timeout(100_000, "Until the answer begins.")
     idle_ms = _timeout(300_000, "Longest silence within an answer.")
-    balancing = models.CharField(
-        "calls go to", max_length=14, choices=Balancing, default=Balancing.ROUND_ROBIN
-    )
-    health_path = models.CharField(
-        "ask for health at",
-        max_length=200,
-        blank=True,
-        help_text="A path of every upstream, such as /health. Empty: nobody asks.",
-    )
-    health_interval_ms = models.PositiveIntegerField(
-        "every (ms)", default=2_000, validators=PROBE_MS
-    )
-    health_timeout_ms = models.PositiveIntegerField(
-        "waiting for (ms)", default=1_000, validators=WAIT
-    )
-    unhealthy_after = models.PositiveSmallIntegerField(
-        "out after", default=3, validators=PROBES, help_text="Failed checks in a row."
-    )
-    healthy_after = models.PositiveSmallIntegerField(
-        "back after", default=2, validators=PROBES, help_text="Good checks in a row."
-    )
-    tls_ca = models.TextField(
-        "trusted authorities",
-        blank=True,
-        max_length=PEM_LENGTH_MAX,
-        help_text="PEM. Trusted for your upstreams, beside the public ones.",
-    )
-    tls_certificate = models.TextField(
-        "certificate that the gate shows",
-        blank=True,
-        max_length=PEM_LENGTH_MAX,
-        help_text="PEM, with its chain. Empty: the gate shows none, and forgets the key.",
-    )
-    tls_key = models.TextField(blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

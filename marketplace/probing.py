@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from gateway.addresses import AddressRefused, Policy, Unresolvable, check_upstream, parse
+from gateway.domain.transforms import Transform
 
 PROBE_SECONDS = 10.0  # All of it: resolving, connecting, the answer's first bytes.
 CONNECT_SECONDS = 5.0
@@ -54,11 +55,13 @@ class Shown:
         return context
 
 
-def probe(url: str, policy: Policy, tls: Shown | None = None) -> Answered | Failed:
+def probe(
+    url: str, policy: Policy, tls: Shown | None = None, changes: Transform | None = None
+) -> Answered | Failed:
     """Blocks for `PROBE_SECONDS` at most."""
     try:
         addresses = check_upstream(url, policy)
-        return asyncio.run(_ask(url, str(addresses[0]), (tls or Shown()).context()))
+        return asyncio.run(_ask(url, str(addresses[0]), (tls or Shown()).context(), changes))
     except (AddressRefused, Unresolvable) as exc:
         return Failed(str(exc))
     except TimeoutError:
@@ -71,12 +74,19 @@ def probe(url: str, policy: Policy, tls: Shown | None = None) -> Answered | Fail
         return Failed(f"Not a URL: {exc}")
 
 
-async def _ask(url: str, address: str, verify: ssl.SSLContext) -> Answered | Failed:
+async def _ask(
+    url: str, address: str, verify: ssl.SSLContext, changes: Transform | None
+) -> Answered | Failed:
     place = parse(url)
     original = httpx.URL(url)
     pinned = original.copy_with(host=address)
     timeout = httpx.Timeout(PROBE_SECONDS, connect=CONNECT_SECONDS)
-    headers = {"Host": original.netloc.decode(), "User-Agent": "ApiCharge upstream test"}
+    headers = [("user-agent", "ApiCharge upstream test")]
+    if changes is not None:
+        headers = changes.request(headers, "")
+        pinned = pinned.copy_with(query=changes.query("").encode() or None)
+    if all(name != "host" for name, _ in headers):
+        headers.append(("host", original.netloc.decode()))
     async with (
         asyncio.timeout(PROBE_SECONDS),
         httpx.AsyncClient(
@@ -97,7 +107,7 @@ async def _ask(url: str, address: str, verify: ssl.SSLContext) -> Answered | Fai
         latency_ms=latency_ms,
         address=address,
         content_type=answer.headers.get("content-type", ""),
-        beginning=beginning.decode("utf-8", "replace"),
+        beginning=_without_the_key(beginning.decode("utf-8", "replace"), changes),
     )
 
 
@@ -109,3 +119,9 @@ async def _beginning(answer: httpx.Response) -> bytes:
         if len(beginning) >= SHOWN_BYTES:
             break
     return beginning[:SHOWN_BYTES]
+
+
+def _without_the_key(text: str, changes: Transform | None) -> str:
+    """An upstream that answers with what it was sent does not put the key on a page."""
+    credential = changes.credential if changes is not None else None
+    return text.replace(credential.value, "••••••••") if credential is not None else text

@@ -11,8 +11,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Prefetch
 
+from gateway.domain import reading
 from gateway.domain.limits import parse_limits
 from gateway.domain.routes import compile_table
+from gateway.domain.transforms import Transform, transform
 from gateway.models import Snapshot, VerifyingKey
 from marketplace.domain.quotes import JsonObject
 from marketplace.models import Route, RouteQuote, Service
@@ -63,6 +65,18 @@ class TlsBody(TypedDict):
     key: str | None
 
 
+class TransformBody(TypedDict):
+    credential: dict[str, str] | None
+    strip_prefix: str
+    add_prefix: str
+    keeps_host: bool
+    host: str
+    request_set: list[str]
+    request_remove: list[str]
+    response_set: list[str]
+    response_remove: list[str]
+
+
 class ServiceBody(TypedDict):
     slug: str
     name: str
@@ -73,6 +87,7 @@ class ServiceBody(TypedDict):
     balancing: str
     health: HealthBody | None
     tls: TlsBody | None
+    transform: TransformBody | None
     timeouts: dict[str, int]
     routes: list[RouteBody]
 
@@ -134,6 +149,7 @@ def _service(service: Service) -> ServiceBody:
         "balancing": service.balancing,
         "health": _health(service) if service.health_path else None,
         "tls": _tls(service) if service.tls_ca or service.tls_key else None,
+        "transform": _transform(service),
         "timeouts": {
             "connect_ms": service.connect_ms,
             "first_byte_ms": service.first_byte_ms,
@@ -159,6 +175,32 @@ def _tls(service: Service) -> TlsBody:
         "certificate": service.tls_certificate or None,
         "key": service.tls_key or None,
     }
+
+
+def _transform(service: Service) -> TransformBody | None:
+    """What changes on the way, as the gate reads it; None where nothing does."""
+    credential = {
+        "in": service.credential_in,
+        "name": service.credential_name,
+        "value": service.credential_value,
+    }
+    body: TransformBody = {
+        "credential": credential if service.credential_in else None,
+        "strip_prefix": service.strip_prefix,
+        "add_prefix": service.add_prefix,
+        "keeps_host": service.keeps_host,
+        "host": service.upstream_host,
+        "request_set": service.request_set.splitlines(),
+        "request_remove": service.request_remove.splitlines(),
+        "response_set": service.response_set.splitlines(),
+        "response_remove": service.response_remove.splitlines(),
+    }
+    return body if any(body.values()) else None
+
+
+def read_transform(service: Service) -> Transform | None:
+    body = _transform(service)
+    return transform(reading.Object(body, service.slug)) if body is not None else None
 
 
 def _route(service: Service, route: Route) -> RouteBody:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from gateway.domain import reading
 from gateway.domain.balancing import Way
 from gateway.domain.paths import canonical
+from gateway.domain.transforms import Transform, transform
 
 WEIGHT_MAX = 1000
 PROBE_MS_MIN = 100
@@ -52,7 +53,9 @@ class Cluster:
     way: Way = Way.ROUND_ROBIN
     health: HealthCheck | None = None
     tls: Tls = Tls()
-    tls_id: str = ""
+    transform: Transform | None = None
+    client_id: str = ""
+    """Calls of the same may go through the same client."""
 
     @property
     def is_plain(self) -> bool:
@@ -63,13 +66,15 @@ class Cluster:
 def cluster(service: reading.Object) -> Cluster:
     """What a service's entry says; reading.Unreadable where it says nothing usable."""
     tls = _tls(service.part("tls")) if service.unread.get("tls") else Tls()
+    changes = transform(service.part("transform")) if service.unread.get("transform") else None
     return Cluster(
         name=service.text("slug"),
         places=tuple(_place(entry) for entry in service.parts("upstreams")),
         way=_way(service),
         health=_health(service.part("health")) if service.unread.get("health") else None,
         tls=tls,
-        tls_id=tls.id,
+        transform=changes,
+        client_id=f"{tls.id} host" if changes and changes.changes_host else tls.id,
     )
 
 

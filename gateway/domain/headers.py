@@ -65,6 +65,11 @@ SIGNATURE_HEADER = "apicharge-signature"
 _HOST = re.compile(r"[A-Za-z0-9._\-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?").fullmatch
 
 
+def is_host(text: str) -> bool:
+    """Whether this can stand in a Host header."""
+    return _HOST(text) is not None
+
+
 @dataclass(slots=True)
 class RequestHead:
     forward: list[Pair] = field(default_factory=list)
@@ -197,7 +202,7 @@ _DROPPED = frozenset(name.encode() for name in HOP_BY_HOP | SPOOFABLE | {"expect
 def forwarding(address: str, scheme: str, host: str) -> tuple[Pair, ...]:
     """Who asked, by what we saw ourselves; what a client claims about that was removed."""
     node = f'"[{address}]"' if ":" in address else address
-    known_host = host if _HOST(host) else ""
+    known_host = host if is_host(host) else ""
     parts = [f"for={node}", *([f'host="{known_host}"'] if known_host else []), f"proto={scheme}"]
     return (
         ("forwarded", ";".join(parts)),

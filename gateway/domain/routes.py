@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gateway.domain import reading
 from gateway.domain.clusters import Cluster, cluster
 from gateway.domain.paths import AmbiguousPath, canonical, segments
+from gateway.domain.transforms import TransformError
 
 MATCHES_KEPT = 4096
 """Answers remembered for repeated paths; forgotten all at once when full."""
@@ -162,7 +163,7 @@ def compile_table(body: Mapping[str, object], *, prefix: str = "/gate/") -> Rout
     """The table that `body` describes, or RouteTableError. `prefix` is the main host's."""
     try:
         return _compile(reading.Object(body, "snapshot"), prefix)
-    except (reading.Unreadable, AmbiguousPath) as exc:
+    except (reading.Unreadable, AmbiguousPath, TransformError) as exc:
         raise RouteTableError(str(exc)) from exc
 
 

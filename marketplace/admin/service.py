@@ -31,7 +31,7 @@ from marketplace.models import Route, Service, Upstream
 SECRET_BYTES = 32
 UPSTREAMS_MAX = 16  # Each new one is a question to the name service.
 UPSTREAM_FIELD = re.compile(r"upstreams-\d+-url")
-SECRET_FIELDS = ("new_tls_key",)
+SECRET_FIELDS = ("new_tls_key", "new_credential")
 REFUSALS = "apicharge_refusals"
 STAFF_FIELDS: FieldOptions = {"fields": ["host", "root_path"], "classes": ["collapse"]}
 
@@ -51,6 +51,21 @@ TLS: FieldOptions = {
     "classes": ["collapse"],
     "description": "For an API whose certificate is signed by an authority of your own, or that "
     "asks the gate for a certificate.",
+}
+
+CREDENTIAL: FieldOptions = {
+    "fields": ["credential_in", ("credential_name", "new_credential")],
+    "classes": ["collapse"],
+    "description": "The gate adds it to each call, so that callers need not, and cannot, know it.",
+}
+CHANGES: FieldOptions = {
+    "fields": [
+        ("strip_prefix", "add_prefix"),
+        ("keeps_host", "upstream_host"),
+        ("request_set", "request_remove"),
+        ("response_set", "response_remove"),
+    ],
+    "classes": ["collapse"],
 }
 
 
@@ -149,6 +164,8 @@ class ServiceAdmin(OwnRowsAdmin[Service]):
             ("How long the gate waits for your API (ms)", waits),
             ("Several upstreams", SEVERAL),
             ("TLS to your API", TLS),
+            ("Your API's own key", CREDENTIAL),
+            ("Changes on the way", CHANGES),
         ]
 
     def get_prepopulated_fields(
@@ -212,7 +229,8 @@ class ServiceAdmin(OwnRowsAdmin[Service]):
         if row is None:
             raise Http404
         tls = probing.Shown(service.tls_ca, service.tls_certificate, service.tls_key)
-        outcome = probing.probe(row.url, Policy.of(settings.UPSTREAM_NETWORKS), tls)
+        changes = publishing.read_transform(service)
+        outcome = probing.probe(row.url, Policy.of(settings.UPSTREAM_NETWORKS), tls, changes)
         answered = outcome if isinstance(outcome, probing.Answered) else None
         return self._page(
             request,

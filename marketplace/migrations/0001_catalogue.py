@@ -457,6 +457,101 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("tls_key", models.TextField(blank=True, editable=False)),
+                (
+                    "add_prefix",
+                    models.CharField(
+                        blank=True,
+                        help_text="Such as /v2.",
+                        max_length=200,
+                        verbose_name="put before the path",
+                    ),
+                ),
+                (
+                    "credential_in",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "Nowhere"),
+                            ("header", "A header"),
+                            ("query", "A query parameter"),
+                        ],
+                        help_text="In place of what a caller sends under that name.",
+                        max_length=6,
+                        verbose_name="your key goes into",
+                    ),
+                ),
+                (
+                    "credential_name",
+                    models.CharField(
+                        blank=True,
+                        help_text="Such as Authorization, or api_key.",
+                        max_length=100,
+                        verbose_name="named",
+                    ),
+                ),
+                ("credential_value", models.CharField(blank=True, editable=False, max_length=2000)),
+                (
+                    "keeps_host",
+                    models.BooleanField(
+                        default=False,
+                        help_text="On the service's own host name. Else your API sees its upstream's host.",
+                        verbose_name="keep the Host that was called",
+                    ),
+                ),
+                (
+                    "request_remove",
+                    models.TextField(
+                        blank=True,
+                        help_text="A name on each line.",
+                        max_length=20000,
+                        verbose_name="request headers to remove",
+                    ),
+                ),
+                (
+                    "request_set",
+                    models.TextField(
+                        blank=True,
+                        help_text="A line each, Name: value. Everybody who edits this sees them.",
+                        max_length=20000,
+                        verbose_name="request headers to set",
+                    ),
+                ),
+                (
+                    "response_remove",
+                    models.TextField(
+                        blank=True,
+                        help_text="A name on each line.",
+                        max_length=20000,
+                        verbose_name="answer's headers to remove",
+                    ),
+                ),
+                (
+                    "response_set",
+                    models.TextField(
+                        blank=True,
+                        help_text="A line each, Name: value.",
+                        max_length=20000,
+                        verbose_name="answer's headers to set",
+                    ),
+                ),
+                (
+                    "strip_prefix",
+                    models.CharField(
+                        blank=True,
+                        help_text="Where it begins with this, such as /public.",
+                        max_length=200,
+                        verbose_name="take from the path",
+                    ),
+                ),
+                (
+                    "upstream_host",
+                    models.CharField(
+                        blank=True,
+                        help_text="Such as api.internal.",
+                        max_length=253,
+                        verbose_name="or call it",
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 (

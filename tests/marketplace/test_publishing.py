@@ -39,6 +39,7 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
                 "balancing": "round_robin",
                 "health": None,
                 "tls": None,
+                "transform": None,
                 "timeouts": {"connect_ms": 5000, "first_byte_ms": 100_000, "idle_ms": 300_000},
                 "routes": [
                     {

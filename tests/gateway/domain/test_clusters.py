@@ -36,9 +36,15 @@ def test_everything_that_is_said_is_read() -> None:
 def test_tls_settings_are_read_and_not_shown() -> None:
     found = read(tls={"ca": "authority", "certificate": "shown", "key": "hidden"})
     assert found.tls == Tls(b"authority", b"shown\nhidden")
-    assert found.tls_id == found.tls.id != read(tls={"ca": "authority"}).tls_id
-    assert read().tls_id == ""
+    assert found.client_id == found.tls.id != read(tls={"ca": "authority"}).client_id
+    assert read().client_id == ""
     assert not any(word in repr(found) for word in ("authority", "hidden"))
+
+
+def test_calls_under_another_host_go_through_a_client_of_their_own() -> None:
+    assert read(transform={"strip_prefix": "/v1"}).client_id == ""
+    assert read(transform={"keeps_host": True}).client_id != ""
+    assert read(transform={"host": "api.internal"}).client_id != ""
 
 
 @pytest.mark.parametrize(

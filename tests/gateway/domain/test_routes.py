@@ -145,6 +145,7 @@ def test_everything_of_the_snapshot_is_there() -> None:
         [service("a", root_path="/gate/b"), service("b")],
         [service("a", secret="not hex")],
         [service("a", upstreams=None)],
+        [service("a", transform={"request_set": ["Content-Length: 0"]})],
         [service("a", {"id": "a/r"})],
         [None],
     ],

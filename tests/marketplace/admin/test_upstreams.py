@@ -1,10 +1,14 @@
 """How a service's upstreams are called, as its provider sets it up."""
 
 import html
+import http.server
+import threading
 
 import pytest
+from django.urls import reverse
 from pytest_django.fixtures import Settings
 
+from gateway.models import Snapshot
 from marketplace.models import Service
 from tests.certificates import Authority
 from tests.marketplace.admin.people import People, management
@@ -130,3 +134,129 @@ def test_tls_settings_that_are_none_are_refused(people: People, field: str, said
     page = people.as_alba.post(ADD, service_fields(**{field: "hello"}))
     assert page.status_code == 200
     assert said in page.content.decode()
+
+
+SECRET = "Bearer sk-hidden-0123456789"
+KEY = {"credential_in": "header", "credential_name": "Authorization"}
+
+
+def test_providers_key_is_saved_published_and_never_shown(people: People) -> None:
+    service = people.sold.route.service
+    fields = existing_fields(service, **KEY)
+    missing = people.as_alba.post(form_of(service), fields)
+    assert "The key is missing." in missing.content.decode()
+
+    broken = people.as_alba.post(
+        form_of(service), fields | {"new_credential": SECRET, "tagline": ""}
+    )
+    assert broken.status_code == 200
+    assert SECRET not in broken.content.decode()
+
+    saved = people.as_alba.post(form_of(service), fields | {"new_credential": SECRET})
+    assert saved.status_code == 302
+    [body] = [each for each in published() if each["slug"] == "alba-weather"]
+    assert body["transform"]["credential"] == {
+        "in": "header",
+        "name": "Authorization",
+        "value": SECRET,
+    }
+    history = reverse("admin:marketplace_service_history", args=[service.pk])
+    snapshot = reverse("admin:gateway_snapshot_changelist")
+    newest = reverse("admin:gateway_snapshot_change", args=[Snapshot.objects.latest("version").pk])
+    for person, page in (
+        (people.as_alba, form_of(service)),
+        (people.as_alba, history),
+        (people.as_staff, form_of(service)),
+        (people.as_staff, snapshot),
+        (people.as_staff, newest),
+        (people.as_bruno, "/"),
+        (people.as_bruno, f"/services/{service.slug}/"),
+    ):
+        answer = person.get(page)
+        assert answer.status_code == 200, page
+        assert "sk-hidden" not in answer.content.decode(), page
+
+    assert people.as_alba.post(form_of(service), fields).status_code == 302
+    service.refresh_from_db()
+    assert service.credential_value == SECRET
+    assert people.as_alba.post(form_of(service), existing_fields(service)).status_code == 302
+    service.refresh_from_db()
+    assert (service.credential_value, service.credential_name) == ("", "")
+
+
+def test_changes_on_the_way_are_published_as_the_gate_reads_them(people: People) -> None:
+    service = people.sold.route.service
+    fields = existing_fields(
+        service,
+        strip_prefix="/public",
+        add_prefix="/v2/",
+        upstream_host="API.internal",
+        request_set="X-Plan:  gold \r\n\r\nX-Other: 1",
+        request_remove="Referer",
+        response_remove="X-Powered-By\nVia",
+    )
+    assert people.as_alba.post(form_of(service), fields).status_code == 302
+    [body] = [each for each in published() if each["slug"] == "alba-weather"]
+    assert body["transform"] == {
+        "credential": None,
+        "strip_prefix": "/public",
+        "add_prefix": "/v2",
+        "keeps_host": False,
+        "host": "api.internal",
+        "request_set": ["x-plan: gold", "x-other: 1"],
+        "request_remove": ["referer"],
+        "response_set": [],
+        "response_remove": ["x-powered-by", "via"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"request_set": "Content-Length: 1"}, "is not yours to change"),
+        ({"request_set": "ApiCharge-Buyer: me"}, "is not yours to change"),
+        ({"request_set": "no colon"}, "of the form Name: value"),
+        ({"request_set": "X-A: é"}, "printable ASCII on one line"),
+        ({"request_remove": "Transfer-Encoding"}, "is not yours to change"),
+        ({"response_set": "Connection: close"}, "is not yours to change"),
+        ({"response_remove": "two words"}, "is not the name of a header"),
+        ({"strip_prefix": "/a/../b"}, "This path cannot be used"),
+        ({"add_prefix": "/a?b"}, "written as it is sent"),
+        ({"upstream_host": "a b"}, "A host name such as"),
+        ({"keeps_host": "on", "upstream_host": "a.example"}, "Either the Host that was called"),
+        ({**KEY, "credential_name": "Host", "new_credential": "x"}, "is not yours to change"),
+        ({"credential_in": "query", "credential_name": "a b", "new_credential": "x"}, "parameter"),
+    ],
+)
+def test_changes_that_the_gate_does_not_make_are_refused(
+    people: People, changes: dict[str, object], said: str
+) -> None:
+    page = people.as_alba.post(ADD, service_fields(**changes))
+    assert page.status_code == 200
+    assert said in html.unescape(page.content.decode())
+
+
+def test_test_of_an_upstream_sends_the_key_and_does_not_show_it(people: People) -> None:
+    class Echo(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said = f"{self.path} {self.headers['Authorization']}".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Echo)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    service = people.sold.route.service
+    row = service.upstreams.get()
+    Service.objects.filter(pk=service.pk).update(credential_value=SECRET, **KEY)
+    service.upstreams.update(url=f"http://127.0.0.1:{server.server_port}/echo")
+    address = f"/admin/marketplace/service/{service.pk}/upstreams/{row.pk}/test/"
+    page = people.as_alba.post(address).content.decode()
+    thread.join()
+    server.server_close()
+    assert "/echo ••••••••" in page
+    assert "sk-hidden" not in page
