@@ -62,7 +62,7 @@ class Exchange:
     detail = ""
     state = advance(State.RECEIVED, Step.ADMIT)
     listener: asyncio.Task[None] | None = None
-    _was_cut = False
+    _cuts = 0
     _head: AnswerHead | None = None
     _status: int | None = None
     _tail = b""
@@ -87,11 +87,15 @@ class Exchange:
 
     def _deadline(self) -> tuple[float, End]:
         """By the loop's clock, which no step of the wall clock moves."""
-        terms = self.terms
+        terms, end = self.terms, End.EXPIRED
         ends_at_s, client_ends_at_s = terms.allowance.ends_at_s, terms.token.client_expires_at
+        if terms.allowance.standing is not None:
+            closes_at_s = terms.allowance.standing.closes_at_s(terms.now_s)
+            if closes_at_s < ends_at_s:
+                ends_at_s, end = closes_at_s, End.OUTSIDE_SCHEDULE
         if client_ends_at_s is not None and client_ends_at_s < ends_at_s:
-            return self.began_at + client_ends_at_s - terms.now_s, End.TOKEN_EXPIRED
-        return self.began_at + ends_at_s - terms.now_s, End.EXPIRED
+            ends_at_s, end = client_ends_at_s, End.TOKEN_EXPIRED
+        return self.began_at + ends_at_s - terms.now_s, end
 
     @property
     def is_answered(self) -> bool:
@@ -99,13 +103,19 @@ class Exchange:
 
     def cut(self, end: End) -> None:
         if self.end is None:
-            self.end, self._was_cut = end, True
-            self._task.cancel()
+            self.end = end
+            self._cancel()
+
+    def _cancel(self) -> None:
+        self._cuts += 1
+        self._task.cancel()
 
     def look(self, now: float) -> None:
         """What the passing of time asks for; the watch calls it several times a second."""
         ends_at, end = self.ends_at
-        if now >= ends_at:
+        if self._cuts:
+            self._cancel()  # Again: the last one met an answer of the upstream's, and was lost.
+        elif now >= ends_at:
             self.cut(end)
         elif self._waiting_since is not None:
             waited_ms = (now - self._waiting_since) * 1000
@@ -120,7 +130,7 @@ class Exchange:
             await self._converse(call)
         except asyncio.CancelledError:
             self.end = self.end or End.CLOSING
-            if not self._was_cut or self._task.uncancel() > 0:
+            if not self._cuts or self._foreign_cancellations() > 0:
                 raise
         except GateFault as fault:
             self.end, self.detail = self.end or fault.end, fault.detail
@@ -135,6 +145,12 @@ class Exchange:
             if self._inbox is not None:
                 self._stop_upload(self._inbox)
             self._settle()
+
+    def _foreign_cancellations(self) -> int:
+        while self._cuts > 1:
+            self._cuts -= 1
+            self._task.uncancel()
+        return self._task.uncancel()
 
     def _ledger_end(self) -> End:
         return End.LEDGER_LOST if self.is_answered else End.LEDGER_UNAVAILABLE
