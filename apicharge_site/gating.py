@@ -14,8 +14,10 @@ from billing import instructing
 from gateway.asgi import Receive, Scope, Send
 from gateway.conf import GateConfig, Ports
 from gateway.leasing import Leasing
+from gateway.ledgers import sole
 from gateway.ledgers.booking import Bookings
 from gateway.ledgers.database import DatabaseLedger
+from gateway.ledgers.rates import LocalRates
 from gateway.proxy import Gate
 from gateway.snapshots import Snapshots
 from marketplace import pages
@@ -118,7 +120,8 @@ def mounted() -> MountedGate | None:
         prefix=settings.GATE_PREFIX,
         upstream_networks=tuple(ip_network(text) for text in settings.UPSTREAM_NETWORKS),
     )
-    leasing = Leasing(DatabaseLedger(), settings.HOME / "journals")
+    rates = LocalRates(sole.lock())
+    leasing = Leasing(DatabaseLedger(), settings.HOME / "journals", rates)
     source = Snapshots(prefix=settings.GATE_PREFIX, poll_seconds=config.snapshot_poll_seconds)
     return MountedGate(Gate(config, leasing, source, _ports()))
 

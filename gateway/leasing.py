@@ -14,7 +14,6 @@ import asyncio
 import logging
 import math
 import socket
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +39,7 @@ from gateway.ledgers.port import (
     Settled,
     Verdict,
 )
+from gateway.ledgers.rates import LocalRates, Rates, boottime
 from gateway.seats import Seat, Seats
 from gateway.spending import Allowance
 from gateway.supply import Move, Supply
@@ -56,13 +56,10 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-def boottime() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class Leasing:
-    def __init__(self, ledger: Ledger, journal_directory: Path) -> None:
+    def __init__(self, ledger: Ledger, journal_directory: Path, rates: Rates | None = None) -> None:
         self.clock = boottime
+        self.rates: Rates = rates or LocalRates()
         self.spend_until = 0.0
         self.asked = 0
         self.open = False
@@ -92,6 +89,7 @@ class Leasing:
         """Raises LedgerUnavailable: a gate without a ledger cannot serve."""
         self._loop = asyncio.get_running_loop()
         await self._loop.run_in_executor(self._thread, self._enlist)
+        await self.rates.start()
         self.open = True
         self._tick()
 
@@ -128,6 +126,7 @@ class Leasing:
         for allowance in self._allowances.values():
             allowance.failed_in = self.asked + 1
             allowance.advance()
+        await self.rates.stop()
 
     def _leave(self, returns: Sequence[Return]) -> bool:
         if self._follower is not None:
@@ -339,6 +338,5 @@ class Leasing:
     def _forget(self, seen_before: float) -> None:
         seated = {seat.allowance for _, seat in self._seats}
         for grant_id, allowance in list(self._allowances.items()):
-            idle = allowance not in seated and not allowance.waiting
-            if idle and allowance.seen_at <= seen_before:
+            if allowance.is_idle and allowance not in seated and allowance.seen_at <= seen_before:
                 del self._allowances[grant_id]

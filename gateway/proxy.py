@@ -33,8 +33,11 @@ PROBLEMS = {
     Why.WINDOW_EXHAUSTED: errors.WINDOW_EXHAUSTED,
     Why.GRANT_EXPIRED: errors.GRANT_EXPIRED,
     Why.NO_LEDGER: errors.INVALID_TOKEN,
+    Why.RATE: errors.RATE_EXCEEDED,
+    Why.CONCURRENCY: errors.TOO_MANY_AT_ONCE,
+    Why.SCHEDULE: errors.OUTSIDE_SCHEDULE,
 }
-REMEMBERED_ENDS = frozenset({End.EXPIRED, End.REVOKED, End.EXHAUSTED})
+REMEMBERED_ENDS = frozenset({End.EXPIRED, End.REVOKED, End.EXHAUSTED, End.OUTSIDE_SCHEDULE})
 
 
 class Gate:
@@ -180,8 +183,12 @@ def _refusal(refused: Refused | Unavailable, found: Identified) -> Refusal:
             "What is left of the grant cannot be counted now. Nothing was charged.",
             retry_after_s=refused.retry_after_s,
         )
-    limit = f" of {refused.limit.words()}" if refused.limit else ""
+    words = refused.limit.words() if refused.limit else ""
+    limit = f" of {words}" if words else ""
     details = {
+        Why.RATE: f"The grant is for {words}.",
+        Why.CONCURRENCY: f"The grant is for {words}.",
+        Why.SCHEDULE: f"The grant works {words}.",
         Why.EXHAUSTED: f"Nothing is left{limit}.",
         Why.WINDOW_EXHAUSTED: f"Nothing is left{limit} until the next window.",
         Why.GRANT_EXPIRED: "This grant has ended.",

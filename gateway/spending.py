@@ -26,9 +26,10 @@ from gateway.domain.allowance import (
     take,
     void,
 )
-from gateway.domain.limits import Data, Direction
+from gateway.domain.limits import Data, Direction, is_quota
 from gateway.domain.tokens import Grant
 from gateway.ledgers.port import LedgerUnavailable
+from gateway.ledgers.rates import Rates
 from gateway.supply import Supply
 
 WAIT_S = 2.5  # For the ledger's answer; its own lock timeout is 2 s.
@@ -45,6 +46,7 @@ class Desk(Protocol):
     spend_until: float  # Later than that our heartbeat is too old to spend anything.
     asked: int  # Counts the batches sent: a ruling holds for those who waited when it was asked.
     open: bool
+    rates: Rates
 
     @property
     def words(self) -> Words: ...
@@ -74,15 +76,17 @@ class Allowance:
         self.missing = False
         self.failed_in = 0  # The last batch of ours that the ledger did not answer.
         self.ends_at_s: float = grant.expires_at  # Known for good once the first acquire returned.
-        self.supplies = [Supply(index, limit) for index, limit in enumerate(grant.limits)]
+        quotas = [(index, limit) for index, limit in enumerate(grant.limits) if is_quota(limit)]
+        self.supplies = [Supply(*quota, position) for position, quota in enumerate(quotas)]
+        self.standing = desk.rates.standing(grant.id, grant.limits)
         self.holdings = [supply.start(desk.words) for supply in self.supplies]
         self.waiting: deque[Waiter] = deque()
         self.seen_at = desk.clock()
         self._desk = desk
         self._clock = desk.clock
         self._valid_until = 0.0  # 0 until the ledger knows the grant.
-        self._costs = tuple(limit.reserved_per_call for limit in grant.limits)
-        self._needs = tuple((index, cost or 1) for index, cost in enumerate(self._costs))
+        self._costs = tuple(supply.limit.reserved_per_call for supply in self.supplies)
+        self._needs = tuple((position, cost or 1) for position, cost in enumerate(self._costs))
         self._of_direction = {
             direction: tuple(
                 supply
@@ -94,8 +98,22 @@ class Allowance:
         self._policy = policy_header(grant.limits)
         self._names = rate_limit_names(grant.limits)
 
-    def acquire_now(self, now_s: float) -> "Reservation | Refused | None":
+    def acquire_now(self, now_s: float) -> "Reservation | Refused | Unavailable | None":
         """Reserve one call of what is held. None: `await acquire()`."""
+        standing = self.standing
+        if standing is None:
+            return self._reserve_now(now_s)
+        if standing.is_remote:
+            return EXPIRED if now_s >= self.ends_at_s else None
+        refused = standing.refusal(now_s)
+        if refused is not None:
+            return self._first_of(refused, now_s)
+        outcome = self._reserve_now(now_s)
+        if isinstance(outcome, Reservation):
+            standing.take()
+        return outcome
+
+    def _reserve_now(self, now_s: float) -> "Reservation | Refused | None":
         if now_s >= self.ends_at_s:
             return EXPIRED
         now = self._clock()
@@ -106,11 +124,36 @@ class Allowance:
             return None
         return Reservation(self, taken)
 
-    async def acquire(self, now_s: float) -> "Reservation | Refused | Unavailable":
-        def attempt() -> object:
-            return self.acquire_now(now_s) or self._final(self._needs)
+    def _first_of(self, refused: Refused | Unavailable, now_s: float) -> Refused | Unavailable:
+        """The end of the grant, or of a quota that stands before the limit that refuses."""
+        if now_s >= self.ends_at_s:
+            return EXPIRED
+        if isinstance(refused, Unavailable) or refused.limit is None:
+            return refused
+        position = self.grant.limits.index(refused.limit)
+        needs = [each for each in self._needs if self.supplies[each[0]].index < position]
+        return self._final(needs) or refused
 
-        outcome = await self._obtain(attempt, self._needs)
+    async def acquire(self, now_s: float) -> "Reservation | Refused | Unavailable":
+        standing = self.standing
+        if standing is None or not standing.is_remote:
+            return await self._acquire(lambda: self.acquire_now(now_s))
+        refused = await standing.obtain(now_s)
+        if refused is not None:
+            return self._first_of(refused, now_s)
+        try:
+            outcome = await self._acquire(lambda: self._reserve_now(now_s))
+        except BaseException:
+            standing.undo()
+            raise
+        if not isinstance(outcome, Reservation):
+            standing.undo()
+        return outcome
+
+    async def _acquire(
+        self, reserve_now: Callable[[], object]
+    ) -> "Reservation | Refused | Unavailable":
+        outcome = await self._obtain(lambda: reserve_now() or self._final(self._needs), self._needs)
         assert isinstance(outcome, Reservation | Refused | Unavailable)
         return outcome
 
@@ -120,7 +163,7 @@ class Allowance:
         def attempt() -> object:
             return self.take_bytes(taken, direction, wanted) or self._final(needs)
 
-        needs = tuple((supply.index, wanted) for supply in self._of_direction[direction])
+        needs = tuple((supply.position, wanted) for supply in self._of_direction[direction])
         outcome = await self._obtain(attempt, needs)
         if isinstance(outcome, Unavailable):
             raise LedgerUnavailable
@@ -197,7 +240,7 @@ class Allowance:
 
     def renew(self, supply: Supply) -> None:
         """An empty holding in place of the former; the desk settles that by its slot."""
-        self.holdings[supply.index] = supply.start(self._desk.words)
+        self.holdings[supply.position] = supply.start(self._desk.words)
 
     def needs(self) -> list[int]:
         """Units waited for, by limit."""
@@ -244,14 +287,24 @@ class Allowance:
         now = self._clock()
         grant_left_s = max(0, int(self.ends_at_s - now_s))
         members = []
-        for name, supply in zip(self._names, self.supplies, strict=True):
+        for supply in self.supplies:
             until = supply.window_until
             reset_s = grant_left_s
             if not math.isinf(until):
                 reset_s = min(reset_s, retry_after_s(until - now))
             left = supply.left + supply.holding.amount - supply.holding.spent
-            members.append(f'"{name}";r={left};t={reset_s}')
+            members.append(f'"{self._names[supply.index]}";r={left};t={reset_s}')
+        if self.standing is not None:
+            members += self.standing.members(self._names)
         return self._policy, ", ".join(members).encode()
+
+    def closes_at_s(self, now_s: float) -> float:
+        """When this grant's hours end next, if it has any."""
+        return math.inf if self.standing is None else self.standing.closes_at_s(now_s)
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.waiting and (self.standing is None or self.standing.is_idle())
 
     def ended(self, reason: str, now_s: float) -> None:
         """Remembered in the ledger, behind the request."""
@@ -261,11 +314,12 @@ class Allowance:
 class Reservation:
     """One exchange's part: what it reserved, what it took since. Settled exactly once."""
 
-    __slots__ = ("_taken", "allowance")
+    __slots__ = ("_is_settled", "_taken", "allowance")
 
     def __init__(self, allowance: Allowance, taken: dict[Holding, int]) -> None:
         self.allowance = allowance
         self._taken = taken
+        self._is_settled = False
 
     def take_bytes(self, direction: Direction, wanted: int) -> int:
         """Bytes that may be passed on now; 0: `await wait_bytes()`."""
@@ -291,10 +345,14 @@ class Reservation:
 
         True: it was above what was reserved, and clamped.
         """
+        assert not self._is_settled
+        self._is_settled = True
         clamped = False
         if charged:
             clamped = settle(self._taken, credits=credits, calls=calls, data=data)
         else:
             void(self._taken)
         close(self._taken)
+        if self.allowance.standing is not None:
+            self.allowance.standing.release()
         return clamped

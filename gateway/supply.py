@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from gateway.domain.allowance import NO_SLOT, Holding, Refused, Unavailable, Why, Words
 from gateway.domain.allowance import retry_after_s as rounded
-from gateway.domain.limits import Limit
+from gateway.domain.limits import Quota
 from gateway.ledgers.port import RECALL_WAIT_S, Draw, Drawn, Return, Verdict
 
 IDLE_S = 1.0
@@ -25,8 +25,9 @@ class Move(StrEnum):
 class Supply:
     """One limit's supply: what is held now, how fast it goes, what was last ruled."""
 
-    def __init__(self, index: int, limit: Limit) -> None:
-        self.index = index
+    def __init__(self, index: int, limit: Quota, position: int = 0) -> None:
+        self.index = index  # Of the limit in the grant, by which the ledger knows it.
+        self.position = position  # Among the grant's quotas.
         self.limit = limit
         self.left = limit.total
         self.asked = 0

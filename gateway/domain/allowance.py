@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.domain.limits import Calls, Credits, Data, Limit
+from gateway.domain.limits import Calls, Credits, Data, Limit, Quota
+from gateway.domain.schedules import Schedule
 
 NO_SLOT = -1
 
@@ -21,6 +22,9 @@ class Why(StrEnum):
     WINDOW_EXHAUSTED = "window_exhausted"
     GRANT_EXPIRED = "grant_expired"
     NO_LEDGER = "no_ledger"
+    RATE = "rate"
+    CONCURRENCY = "concurrency"
+    SCHEDULE = "schedule"
 
 
 STATUS = {
@@ -28,6 +32,9 @@ STATUS = {
     Why.WINDOW_EXHAUSTED: 429,
     Why.GRANT_EXPIRED: 402,
     Why.NO_LEDGER: 401,
+    Why.RATE: 429,
+    Why.CONCURRENCY: 429,
+    Why.SCHEDULE: 429,
 }
 
 
@@ -61,7 +68,7 @@ class Holding:
 
     __slots__ = ("amount", "limit", "open", "slot", "spent", "spent_words", "window")
 
-    def __init__(self, limit: Limit, spent_words: Words) -> None:
+    def __init__(self, limit: Quota, spent_words: Words) -> None:
         self.limit = limit
         self.spent_words = spent_words
         self.slot = NO_SLOT
@@ -174,8 +181,11 @@ def rate_limit_names(limits: Sequence[Limit]) -> tuple[str, ...]:
 
 
 def policy_header(limits: Sequence[Limit]) -> bytes:
+    """Hours are no quantity: a schedule is not in it."""
     members = []
     for name, limit in zip(rate_limit_names(limits), limits, strict=True):
+        if isinstance(limit, Schedule):
+            continue
         window = "" if limit.window_seconds is None else f";w={limit.window_seconds}"
         unit = "" if limit.unit == "requests" else f';qu="{limit.unit}"'
         members.append(f'"{name}";q={limit.total}{unit}{window}')

@@ -29,6 +29,9 @@ TOKEN_EXPIRED = Problem(401, "token-expired", "The access token has expired")
 
 OUT_OF_SCOPE = Problem(403, "out-of-scope", "The token is for something else")
 WINDOW_EXHAUSTED = Problem(429, "window-exhausted", "Used up until the next window")
+RATE_EXCEEDED = Problem(429, "rate-exceeded", "Too many calls in too short a time")
+TOO_MANY_AT_ONCE = Problem(429, "too-many-at-once", "Too many calls at a time")
+OUTSIDE_SCHEDULE = Problem(429, "outside-schedule", "The grant does not work at this hour")
 
 MALFORMED_REQUEST = Problem(400, "malformed-request", "The request cannot be passed on")
 AMBIGUOUS_PATH = Problem(400, "ambiguous-path", "The path can be read in two ways")
@@ -58,6 +61,7 @@ FOR_END = {
     End.TOKEN_EXPIRED: TOKEN_EXPIRED,
     End.REVOKED: REVOKED,
     End.EXHAUSTED: QUOTA_EXHAUSTED,
+    End.OUTSIDE_SCHEDULE: OUTSIDE_SCHEDULE,
     End.LEDGER_UNAVAILABLE: LEDGER_UNAVAILABLE,
     End.LEDGER_LOST: LEDGER_UNAVAILABLE,
     End.CLOSING: GATE_CLOSING,

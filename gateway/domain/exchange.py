@@ -60,6 +60,7 @@ class End(StrEnum):
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of an end
     REVOKED = "revoked"
     EXHAUSTED = "exhausted"
+    OUTSIDE_SCHEDULE = "outside_schedule"
 
     LEDGER_UNAVAILABLE = "ledger_unavailable"  # Before anything was sent.
     LEDGER_LOST = "ledger_lost"  # In a running body.
@@ -95,6 +96,7 @@ BILLS: dict[End, tuple[Bill, Bill]] = {
     End.TOKEN_EXPIRED: (ALL, ALL),
     End.REVOKED: (ALL, ALL),
     End.EXHAUSTED: (ALL, ALL),
+    End.OUTSIDE_SCHEDULE: (ALL, ALL),
     End.LEDGER_UNAVAILABLE: (NOTHING, NOTHING),
     End.LEDGER_LOST: (BYTES, BYTES),
     End.CLOSING: (BYTES, BYTES),

@@ -1,30 +1,34 @@
 """The limit kinds of docs/protocol.md section 2, and how much of one a node may lease.
 
-A limit is a bought quantity of units: calls, bytes, credits. All arithmetic is in whole units.
-The quotas here are durable: their truth is a database row, of which nodes lease blocks.
+A quota is a bought quantity of units: calls, bytes, credits. All arithmetic is in whole units.
+Quotas are durable: their truth is a database row, of which nodes lease blocks. The other family
+refills by itself and has no row: rates.py, schedules.py.
 A kind that is not in KINDS is refused, so that nothing is sold that is not enforced.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypeGuard
 
-INTEGER_MAX = 2**53 - 1  # What every JSON reader can hold exactly.
+from gateway.domain import rates, schedules
+from gateway.domain.fields import (
+    INTEGER_MAX,
+    Direction,
+    Fields,
+    LimitError,
+    byte_words,
+    counted,
+    each_window,
+)
+from gateway.domain.rates import Concurrency, Rate
+from gateway.domain.schedules import Schedule
+
+__all__ = ["INTEGER_MAX", "Direction", "LimitError"]
+
 LIMITS_MAX = 16  # Each costs a row, a lease and a header member.
 DATA_QUANTUM_BYTES = 256 * 1024
 NO_WINDOW = 0  # The window number of a quota that never renews.
-
-
-class LimitError(ValueError):
-    """A limit that cannot be sold; the message names the field."""
-
-
-class Direction(StrEnum):
-    UP = "up"
-    DOWN = "down"
-    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Calls:
         return {"kind": self.kind, "count": self.count, "window_seconds": self.window_seconds}
 
     def words(self) -> str:
-        return _counted(self.count, "call") + _each_window(self.window_seconds)
+        return counted(self.count, "call") + each_window(self.window_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class Data:
 
     def words(self) -> str:
         way = {"up": "uploaded", "down": "downloaded", "both": "up and down"}[self.direction]
-        return f"{_byte_words(self.bytes)} {way}{_each_window(self.window_seconds)}"
+        return f"{byte_words(self.bytes)} {way}{each_window(self.window_seconds)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +142,12 @@ class Credits:
     def words(self) -> str:
         most = "" if self.max_per_call == self.per_call else f" to {self.max_per_call:,}"
         each = f", {self.per_call:,}{most} a call"
-        return _counted(self.credits, "credit") + each + _each_window(self.window_seconds)
+        return counted(self.credits, "credit") + each + each_window(self.window_seconds)
 
 
-Limit = Calls | Data | Credits
+Quota = Calls | Data | Credits
+Refilling = Rate | Concurrency | Schedule
+Limit = Quota | Refilling
 
 
 def parse_limits(raw: object) -> tuple[Limit, ...]:
@@ -160,59 +166,23 @@ def _parse(entry: object, where: str) -> Limit:
     if parse is None:
         known = ", ".join(sorted(KINDS))
         raise LimitError(f"{where}.kind: {kind!r} is not one of {known}.")
-    return parse(_Fields(entry, where))
+    return parse(Fields(entry, where))
 
 
-class _Fields:
-    """The fields of one limit, read once each, so that what nobody read is known to be unknown."""
-
-    def __init__(self, entry: Mapping[str, object], where: str) -> None:
-        self._rest = {name: value for name, value in entry.items() if name != "kind"}
-        self.where = where
-
-    def integer(self, name: str, default: int | None = None, least: int = 1) -> int:
-        value = self._rest.pop(name, default)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise LimitError(f"{self.where}.{name} must be an integer.")
-        if not least <= value <= INTEGER_MAX:
-            raise LimitError(f"{self.where}.{name} must be from {least} to 2^53-1.")
-        return value
-
-    def window(self) -> int | None:
-        if self._rest.get("window_seconds") is None:
-            self._rest.pop("window_seconds", None)
-            return None
-        return self.integer("window_seconds")
-
-    def direction(self) -> Direction:
-        value = self._rest.pop("direction", None)
-        if value not in list(Direction):
-            raise LimitError(f"{self.where}.direction must be up, down or both.")
-        return Direction(str(value))
-
-    def absent(self, name: str) -> None:
-        if self._rest.pop(name, None) is not None:
-            raise LimitError(f"{self.where}.{name} is not enforced yet, so it cannot be sold.")
-
-    def end(self) -> None:
-        if self._rest:
-            raise LimitError(f"{self.where}.{min(self._rest)} is not a field of this limit.")
-
-
-def _calls(fields: _Fields) -> Calls:
+def _calls(fields: Fields) -> Calls:
     limit = Calls(count=fields.integer("count"), window_seconds=fields.window())
     fields.end()
     return limit
 
 
-def _data(fields: _Fields) -> Data:
+def _data(fields: Fields) -> Data:
     direction, size = fields.direction(), fields.integer("bytes")
     limit = Data(direction=direction, bytes=size, window_seconds=fields.window())
     fields.end()
     return limit
 
 
-def _credits(fields: _Fields) -> Credits:
+def _credits(fields: Fields) -> Credits:
     total = fields.integer("credits")
     per_call = fields.integer("per_call", default=1, least=0)
     max_per_call = fields.integer("max_per_call", default=max(per_call, 1))
@@ -230,7 +200,22 @@ def _credits(fields: _Fields) -> Credits:
     )
 
 
-KINDS: dict[str, Callable[[_Fields], Limit]] = {"calls": _calls, "data": _data, "credits": _credits}
+KINDS: dict[str, Callable[[Fields], Limit]] = {
+    "calls": _calls,
+    "data": _data,
+    "credits": _credits,
+    "rate": rates.rate,
+    "concurrency": rates.concurrency,
+    "schedule": schedules.schedule,
+}
+
+
+def is_quota(limit: Limit) -> TypeGuard[Quota]:
+    return isinstance(limit, Calls | Data | Credits)
+
+
+def is_refilling(limit: Limit) -> TypeGuard[Refilling]:
+    return not is_quota(limit)
 
 
 def block(left: int, *, waiting: int, quantum: int, last_second: int) -> int:
@@ -249,41 +234,3 @@ def window_end_s(*, start_s: float, window_seconds: int | None, number: int) -> 
     if window_seconds is None:
         return math.inf
     return start_s + (number + 1) * window_seconds
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-WINDOW_WORDS = {1: "second", 60: "minute", 3600: "hour", 86400: "day", 604800: "week"}
-
-
-def _each_window(seconds: int | None) -> str:
-    if seconds is None:
-        return ""
-    if seconds in WINDOW_WORDS:
-        return f" every {WINDOW_WORDS[seconds]}"
-    for size, name in sorted(WINDOW_WORDS.items(), reverse=True):
-        if seconds % size == 0:
-            return f" every {seconds // size:,} {name}s"
-    raise AssertionError("every integer is a number of seconds")
-
-
-BYTE_UNITS = [
-    (2**40, "TiB"),
-    (10**12, "TB"),
-    (2**30, "GiB"),
-    (10**9, "GB"),
-    (2**20, "MiB"),
-    (10**6, "MB"),
-    (2**10, "KiB"),
-    (10**3, "kB"),
-]
-
-
-def _byte_words(size: int) -> str:
-    """Exact: what is written here is what is cut to the byte."""
-    for unit, name in BYTE_UNITS:
-        if size % unit == 0:
-            return f"{size // unit:,} {name}"
-    return _counted(size, "byte")

@@ -1,6 +1,6 @@
 """A grant gets its rows here, in the transaction that issues it, and nowhere else."""
 
-from gateway.domain.limits import NO_WINDOW
+from gateway.domain.limits import NO_WINDOW, is_quota
 from gateway.domain.tokens import Grant, Starts
 from gateway.models import GrantLedger, LimiterLedger
 
@@ -29,4 +29,5 @@ def open_ledger(grant: Grant) -> None:
                 limit=limit.total,
             )
             for index, limit in enumerate(grant.limits)
+            if is_quota(limit)
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from gateway.domain.limits import Limit
+from gateway.domain.limits import Quota
 
 LEASE_TIME_S = 60.0  # After it staff may credit what a lost machine had leased.
 SPEND_TIME_S = LEASE_TIME_S / 2  # A node whose heartbeat is older spends no more.
@@ -49,7 +49,7 @@ class Draw:
     slot: int
     grant_id: str
     index: int
-    limit: Limit
+    limit: Quota
     window: int | None  # The window that the slot is bound to; None while it holds nothing.
     known: int  # The slot's amount as the node knows it.
     spent: int

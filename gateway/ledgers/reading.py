@@ -10,7 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.domain.limits import Limit, parse_limits, window_end_s, window_number
+from gateway.domain.limits import (
+    NO_WINDOW,
+    Limit,
+    is_quota,
+    parse_limits,
+    window_end_s,
+    window_number,
+)
 from gateway.journal import boot_id, peek
 from gateway.models import GrantLedger, Lease, LimiterLedger
 
@@ -18,8 +25,8 @@ from gateway.models import GrantLedger, Lease, LimiterLedger
 @dataclass(frozen=True, slots=True)
 class LimitUsage:
     limit: Limit
-    used: int
-    left: int
+    used: int | None  # None for what refills by itself: no row counts it.
+    left: int | None
     renews_at_s: float | None
 
 
@@ -79,10 +86,14 @@ def _last_end(ledger: GrantLedger) -> LastEnd | None:
 
 
 def _window(ledger: GrantLedger, limit: Limit, now_s: float) -> int:
+    if not is_quota(limit):
+        return NO_WINDOW
     return window_number(start_s=_start_s(ledger), window_seconds=limit.window_seconds, now_s=now_s)
 
 
 def _renews_at_s(ledger: GrantLedger, limit: Limit, window: int) -> float | None:
+    if not is_quota(limit):
+        return None
     end_s = window_end_s(
         start_s=_start_s(ledger), window_seconds=limit.window_seconds, number=window
     )
@@ -93,6 +104,8 @@ def _usage(
     limit: Limit, row: LimiterLedger | None, unspent: dict[int, int], renews_at_s: float | None
 ) -> LimitUsage:
     """A window in which nothing was used yet has no row."""
+    if not is_quota(limit):
+        return LimitUsage(limit, None, None, None)
     if row is None:
         return LimitUsage(limit, 0, limit.total, renews_at_s)
     # What the upstream gave is left beside what was sold; what it booked is used at once.

@@ -1,12 +1,15 @@
 """The limits of a price as fields to fill in: one line a limit, an empty line is no limit."""
 
+import json
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import cast
 
 from django import forms
 
 from gateway.domain.limits import INTEGER_MAX, LimitError, parse_limits
 from marketplace.domain import plans
+from marketplace.domain.hours import HoursError, parse_hours, show_hours
 from marketplace.domain.quotes import Json, JsonObject
 
 NEVER = ""
@@ -17,6 +20,13 @@ RENEWALS = {
     "86400": "every day",
     "604800": "every week",
     "2592000": "every 30 days",
+}
+WINDOWS = {
+    "1": "a second",
+    "10": "10 seconds",
+    "60": "a minute",
+    "3600": "an hour",
+    "86400": "a day",
 }
 SIZES = {"bytes": 1, **plans.SIZES}
 
@@ -42,16 +52,19 @@ LINES = [
     Line("up", "Data from the buyer", "bodies of requests", "data", "up"),
     Line("both", "Data, both together", "", "data", "both"),
     Line("credits", "Credits", "for calls of different cost", "credits"),
+    Line("rate", "Rate", "calls in any such time; never used up", "rate"),
+    Line("concurrency", "Calls at a time", "", "concurrency"),
+    Line("schedule", "Hours", "such as Mon-Fri 09:00-17:00, Sat 10:00-14:00", "schedule"),
 ]
-FIELDS = [
-    f"{line.prefix}_{name}"
-    for line in LINES
-    for name in (
-        "amount",
-        "renews",
-        *{"data": ["unit"], "credits": ["per_call", "max_per_call"]}.get(line.kind, []),
-    )
-]
+NAMES = {
+    "calls": ("amount", "renews"),
+    "data": ("amount", "renews", "unit"),
+    "credits": ("amount", "renews", "per_call", "max_per_call"),
+    "rate": ("amount", "window", "burst"),
+    "concurrency": ("amount",),
+    "schedule": ("amount", "zone"),
+}
+FIELDS = [f"{line.prefix}_{name}" for line in LINES for name in NAMES[line.kind]]
 
 
 def _count(label: str, help_text: str = "") -> forms.IntegerField:
@@ -96,11 +109,19 @@ class LimitsForm(forms.Form):
     )
     credits_max_per_call = _count("at most", "Reserved before a call, when its cost varies.")
     credits_renews = _renews()
+    rate_amount = _count("calls")
+    rate_window = forms.ChoiceField(label="in", choices=list(WINDOWS.items()), required=False)
+    rate_burst = _count("burst", "So many at once, then evenly; empty: never more than the rate.")
+    concurrency_amount = _count("calls at a time")
+    schedule_amount = forms.CharField(label="hours", required=False, max_length=1000)
+    schedule_zone = forms.CharField(
+        label="time zone", required=False, max_length=64, initial="Europe/Berlin"
+    )
 
 
 def lines(form: forms.BaseForm) -> list[dict[str, object]]:
     """For the template: each line with its fields, by what they are."""
-    names = ("amount", "unit", "renews", "per_call", "max_per_call")
+    names = (*("amount", "unit", "renews", "per_call", "max_per_call", "window", "burst", "zone"),)
     return [
         {
             "label": line.label,
@@ -130,6 +151,25 @@ def initial(limits: list[JsonObject]) -> tuple[dict[str, object], list[JsonObjec
 
 
 def _shown(line: Line, limit: JsonObject) -> dict[str, object]:
+    fields = _shown_refilling(line, limit) or _shown_quota(line, limit)
+    return {f"{line.prefix}_{name}": value for name, value in fields.items()}
+
+
+def _shown_refilling(line: Line, limit: JsonObject) -> dict[str, object]:
+    if line.kind == "rate":
+        window = str(limit["window_seconds"])
+        return {"amount": limit["count"], "window": window, "burst": limit["burst"]}
+    if line.kind == "concurrency":
+        return {"amount": limit["count"]}
+    if line.kind == "schedule":
+        windows = limit["windows"]
+        assert isinstance(windows, list)
+        hours = show_hours([each for each in windows if isinstance(each, dict)])
+        return {"amount": hours, "zone": limit["timezone"]}
+    return {}
+
+
+def _shown_quota(line: Line, limit: JsonObject) -> dict[str, object]:
     fields: dict[str, object] = {"renews": str(limit.get("window_seconds") or NEVER)}
     if line.kind == "data":
         size = limit["bytes"]
@@ -141,7 +181,7 @@ def _shown(line: Line, limit: JsonObject) -> dict[str, object]:
         fields["amount"] = limit["credits"]
         fields["per_call"] = limit["per_call"]
         fields["max_per_call"] = limit["max_per_call"]
-    return {f"{line.prefix}_{name}": value for name, value in fields.items()}
+    return fields
 
 
 def offer_windows(form: forms.BaseForm, limits: list[JsonObject]) -> None:
@@ -152,17 +192,21 @@ def offer_windows(form: forms.BaseForm, limits: list[JsonObject]) -> None:
             assert isinstance(field, forms.ChoiceField)
             every = plans.show_duration(int(str(value)))
             field.choices = [*RENEWALS.items(), (str(value), f"every {every}")]
+        elif name == "rate_window" and value not in WINDOWS:
+            field = form.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [*WINDOWS.items(), (str(value), plans.show_duration(int(str(value))))]
 
 
 def collect(form: forms.BaseForm, cleaned: dict[str, object]) -> list[JsonObject]:
     """The limits that were filled in; what cannot be sold is an error at its line."""
     limits: list[JsonObject] = []
     for line in LINES:
-        if cleaned.get(f"{line.prefix}_amount") is None:
+        if cleaned.get(f"{line.prefix}_amount") in {None, ""}:
             continue
         try:
             [limit] = parse_limits([_limit(line, cleaned)])
-        except (LimitError, plans.AmountError) as exc:
+        except (LimitError, HoursError, plans.AmountError) as exc:
             form.add_error(f"{line.prefix}_amount", str(exc).removeprefix("limits[0]."))
         else:
             limits.append(_json(limit.terms()))
@@ -170,8 +214,26 @@ def collect(form: forms.BaseForm, cleaned: dict[str, object]) -> list[JsonObject
 
 
 def _limit(line: Line, cleaned: dict[str, object]) -> JsonObject:
+    given = {name: cleaned.get(f"{line.prefix}_{name}") for name in NAMES[line.kind]}
+    return {"kind": line.kind} | (_refilling(line, given) or _quota(line, cleaned))
+
+
+def _refilling(line: Line, given: dict[str, object]) -> JsonObject:
+    if line.kind == "schedule":
+        windows: list[Json] = [*parse_hours(str(given["amount"]))]
+        return {"timezone": str(given["zone"] or "").strip(), "windows": windows}
+    if line.kind == "concurrency":
+        return {"count": int(str(given["amount"]))}
+    if line.kind == "rate":
+        burst = None if given["burst"] is None else int(str(given["burst"]))
+        window = int(str(given["window"] or 1))
+        return {"count": int(str(given["amount"])), "window_seconds": window, "burst": burst}
+    return {}
+
+
+def _quota(line: Line, cleaned: dict[str, object]) -> JsonObject:
     renews = str(cleaned.get(f"{line.prefix}_renews") or NEVER)
-    limit: JsonObject = {"kind": line.kind, "window_seconds": int(renews) if renews else None}
+    limit: JsonObject = {"window_seconds": int(renews) if renews else None}
     amount = cleaned[f"{line.prefix}_amount"]
     if line.kind == "data":
         return limit | {
@@ -193,8 +255,4 @@ def _bytes(amount: Decimal, unit: str) -> int:
 
 
 def _json(terms: dict[str, object]) -> JsonObject:
-    fields: dict[str, Json] = {}
-    for name, value in terms.items():
-        assert value is None or isinstance(value, (int, str))
-        fields[name] = value
-    return fields
+    return cast("JsonObject", json.loads(json.dumps(terms)))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 
-from gateway.domain.limits import Calls, Data, Limit
+from gateway.domain.limits import Calls, Data, Limit, is_quota
 from marketplace.domain.chains import DECIMALS
 from marketplace.domain.quotes import AMOUNT_MAX
 
@@ -105,6 +105,8 @@ def counted(count: int, noun: str) -> str:
 
 def at_the_limit(limit: Limit) -> str:
     """What a client sees when this limit is used up."""
+    if not is_quota(limit):
+        return "429 until there is room again"
     renews = limit.window_seconds is not None
     refusal = "429 until it renews" if renews else "402 until you buy again"
     return f"the body is cut at the last byte, {refusal}" if isinstance(limit, Data) else refusal

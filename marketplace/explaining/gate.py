@@ -33,6 +33,27 @@ GATE = [
         "Wait for as long as Retry-After says. Nothing has to be paid.",
     ),
     Explained(
+        "rate-exceeded",
+        429,
+        "Too many calls in too short a time",
+        "The grant admits so many calls in any window of time, and they were made.",
+        "Wait for as long as Retry-After says. Nothing has to be paid.",
+    ),
+    Explained(
+        "too-many-at-once",
+        429,
+        "Too many calls at a time",
+        "As many calls of the grant are running as it allows.",
+        "Wait until one of them has ended. Nothing has to be paid.",
+    ),
+    Explained(
+        "outside-schedule",
+        429,
+        "The grant does not work at this hour",
+        "The grant was sold for certain days and hours.",
+        "Wait for as long as Retry-After says: then its hours begin.",
+    ),
+    Explained(
         "invalid-token",
         401,
         "The token is not valid here",

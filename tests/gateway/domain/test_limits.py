@@ -16,6 +16,7 @@ from gateway.domain.limits import (
     window_number,
 )
 
+KNOWN = "calls, concurrency, credits, data, rate, schedule"
 COUNTS = st.integers(min_value=1, max_value=2**53 - 1)
 WINDOWS = st.none() | COUNTS
 LIMITS = st.one_of(
@@ -68,12 +69,12 @@ def test_terms_parse_back_to_the_same_limits(limits: list[Calls | Data | Credits
     [
         ({"kind": "calls", "count": 1}, "limits must be a list."),
         ([7], "limits[0] must be an object."),
-        ([{"count": 1}], "limits[0].kind: None is not one of calls, credits, data."),
+        ([{"count": 1}], f"limits[0].kind: None is not one of {KNOWN}."),
         (
-            [{"kind": "rate", "count": 1, "window_seconds": 1}],
-            "limits[0].kind: 'rate' is not one of calls, credits, data.",
+            [{"kind": "messages", "count": 1}],
+            f"limits[0].kind: 'messages' is not one of {KNOWN}.",
         ),
-        ([{"kind": ["calls"]}], "limits[0].kind: ['calls'] is not one of calls, credits, data."),
+        ([{"kind": ["calls"]}], f"limits[0].kind: ['calls'] is not one of {KNOWN}."),
         ([{"kind": "calls"}], "limits[0].count must be an integer."),
         ([{"kind": "calls", "count": True}], "limits[0].count must be an integer."),
         ([{"kind": "calls", "count": 1.0}], "limits[0].count must be an integer."),

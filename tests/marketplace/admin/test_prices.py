@@ -68,6 +68,46 @@ def test_price_is_typed_in_units_and_saved_in_base_units(people: People) -> None
     ]
 
 
+def test_limits_that_refill_are_typed_as_people_say_them_and_shown_again(people: People) -> None:
+    fields = price_fields(
+        route=people.sold.route_id,
+        name="Office hours",
+        rate_amount="100",
+        rate_window="10",
+        concurrency_amount="5",
+        schedule_amount="Mon-Fri 9:00-17:00, Sat 10:00-14:00",
+        schedule_zone="Europe/Berlin",
+        _save="1",
+    )
+    assert people.as_alba.post(ADD, fields).status_code == 302
+    saved = RouteQuote.objects.get(name="Office hours")
+    limits = [
+        {"kind": "rate", "count": 100, "window_seconds": 10, "burst": None},
+        {"kind": "concurrency", "count": 5},
+        {
+            "kind": "schedule",
+            "timezone": "Europe/Berlin",
+            "windows": [
+                {
+                    "days": ["mon", "tue", "wed", "thu", "fri"],
+                    "start": "09:00",
+                    "end": "17:00",
+                },
+                {"days": ["sat"], "start": "10:00", "end": "14:00"},
+            ],
+        },
+    ]
+    assert [limit for limit in saved.limits if limit["kind"] != "calls"] == limits
+    page = people.as_alba.get(change(saved)).content.decode()
+    assert "Mon-Fri 09:00-17:00, Sat 10:00-14:00" in page
+
+
+def test_hours_that_cannot_be_read_are_said_at_their_field(people: People) -> None:
+    fields = price_fields(route=people.sold.route_id, schedule_amount="office hours", _save="1")
+    page = people.as_alba.post(ADD, fields).content.decode()
+    assert "Write hours such as Mon-Fri 09:00-17:00" in page
+
+
 def test_form_shows_what_is_saved_so_that_saving_again_changes_nothing(people: People) -> None:
     limits = [
         {"kind": "calls", "count": 7, "window_seconds": 90},
