@@ -298,10 +298,6 @@ class Allowance:
             members += self.standing.members(self._names)
         return self._policy, ", ".join(members).encode()
 
-    def closes_at_s(self, now_s: float) -> float:
-        """When this grant's hours end next, if it has any."""
-        return math.inf if self.standing is None else self.standing.closes_at_s(now_s)
-
     @property
     def is_idle(self) -> bool:
         return not self.waiting and (self.standing is None or self.standing.is_idle())

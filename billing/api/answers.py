@@ -68,8 +68,8 @@ class Left(serializers.Serializer[None]):
     """The limit as it was sold, and what is left of it."""
 
     kind = serializers.CharField()
-    used = serializers.IntegerField()
-    left = serializers.IntegerField()
+    used = serializers.IntegerField(allow_null=True)
+    left = serializers.IntegerField(allow_null=True)
     renews_at = serializers.IntegerField(allow_null=True)
 
 
