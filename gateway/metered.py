@@ -290,6 +290,7 @@ class Exchange:
                 body, more = await self._next_of_upload(self._inbox)
                 sent = 0
                 while sent < len(body):
+                    self._waiting_since = None
                     granted = await self._granted(Direction.UP, len(body) - sent)
                     self._waiting_since = clock()
                     yield body[sent : sent + granted]

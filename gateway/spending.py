@@ -8,8 +8,10 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
+from gateway import pacing
 from gateway.domain.allowance import (
     Holding,
     Refused,
@@ -31,6 +33,7 @@ from gateway.domain.tokens import Grant
 from gateway.ledgers.port import LedgerUnavailable
 from gateway.ledgers.rates import Rates
 from gateway.supply import Supply
+from gateway.waiting import Waiter
 
 WAIT_S = 2.5  # For the ledger's answer; its own lock timeout is 2 s.
 WAITING_MAX = 10_000  # Of one grant on one node; beyond that the answer is 503 at once.
@@ -52,21 +55,6 @@ class Desk(Protocol):
     def words(self) -> Words: ...
     def ask(self, allowance: "Allowance") -> None: ...
     def record_end(self, grant_id: str, reason: str, at_s: float) -> None: ...
-
-
-class Waiter:
-    """One who waits: what he tries again, and how many units of which limits that takes."""
-
-    __slots__ = ("attempt", "future", "joined", "needs", "until")
-
-    def __init__(
-        self, attempt: Callable[[], object], needs: Sequence[tuple[int, int]], desk: Desk
-    ) -> None:
-        self.attempt = attempt
-        self.needs = needs
-        self.joined = desk.asked
-        self.until = desk.clock() + WAIT_S
-        self.future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
 
 class Allowance:
@@ -210,7 +198,7 @@ class Allowance:
             return outcome
         if not self._desk.open or len(self.waiting) >= WAITING_MAX:
             return UNAVAILABLE
-        waiter = Waiter(attempt, needs, self._desk)
+        waiter = Waiter(attempt, needs, joined=self._desk.asked, until=self._clock() + WAIT_S)
         self.waiting.append(waiter)
         self._desk.ask(self)
         try:
@@ -319,11 +307,28 @@ class Reservation:
 
     def take_bytes(self, direction: Direction, wanted: int) -> int:
         """Bytes that may be passed on now; 0: `await wait_bytes()`."""
-        return self.allowance.take_bytes(self._taken, direction, wanted)
+        allowance = self.allowance
+        if allowance.standing is None:
+            return allowance.take_bytes(self._taken, direction, wanted)
+        pacers = allowance.standing.pacers[direction]
+        wanted = pacing.take_now(pacers, wanted)
+        granted = allowance.take_bytes(self._taken, direction, wanted) if wanted else 0
+        pacing.give_back(pacers, wanted - granted)
+        return granted
 
     async def wait_bytes(self, direction: Direction, wanted: int) -> int:
         """As take_bytes, from the ledger if need be; 0 is the end. Raises LedgerUnavailable."""
-        return await self.allowance.wait_bytes(self._taken, direction, wanted)
+        standing = self.allowance.standing
+        if standing is None:
+            return await self.allowance.wait_bytes(self._taken, direction, wanted)
+        take = partial(self._take_paced, direction)
+        return await pacing.take(standing.pacers[direction], wanted, take)
+
+    async def _take_paced(self, direction: Direction, wanted: int) -> int:
+        if self._is_settled:  # While it waited.
+            return 0
+        granted = self.allowance.take_bytes(self._taken, direction, wanted)
+        return granted or await self.allowance.wait_bytes(self._taken, direction, wanted)
 
     def give_back_bytes(self, direction: Direction, units: int) -> None:
         """Taken, but not delivered."""

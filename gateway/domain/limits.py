@@ -21,7 +21,7 @@ from gateway.domain.fields import (
     counted,
     each_window,
 )
-from gateway.domain.rates import Concurrency, Rate
+from gateway.domain.rates import Bandwidth, Concurrency, Rate
 from gateway.domain.schedules import Schedule
 
 __all__ = ["INTEGER_MAX", "Direction", "LimitError"]
@@ -146,7 +146,7 @@ class Credits:
 
 
 Quota = Calls | Data | Credits
-Refilling = Rate | Concurrency | Schedule
+Refilling = Rate | Bandwidth | Concurrency | Schedule
 Limit = Quota | Refilling
 
 
@@ -205,6 +205,7 @@ KINDS: dict[str, Callable[[Fields], Limit]] = {
     "data": _data,
     "credits": _credits,
     "rate": rates.rate,
+    "bandwidth": rates.bandwidth,
     "concurrency": rates.concurrency,
     "schedule": schedules.schedule,
 }

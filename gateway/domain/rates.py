@@ -15,7 +15,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from gateway.domain.fields import Fields, counted, each_window
+from gateway.domain.fields import (
+    Direction,
+    Fields,
+    LimitError,
+    byte_words,
+    counted,
+    each_window,
+)
 
 SECOND_US = 1_000_000
 GROUPS = 64
@@ -77,6 +84,50 @@ class Concurrency:
         return f"at most {counted(self.count, 'call')} at a time"
 
 
+@dataclass(frozen=True, slots=True)
+class Bandwidth:
+    """Paced, never refused. Over `window_seconds` it is smooth: see PaceState."""
+
+    kind: ClassVar[str] = "bandwidth"
+    unit: ClassVar[str] = "content-bytes"
+
+    direction: Direction
+    bytes_per_second: int
+    window_seconds: int = 1
+
+    @property
+    def total(self) -> int:
+        return self.bytes_per_second * self.window_seconds
+
+    @property
+    def name(self) -> str:
+        return self.kind if self.direction is Direction.BOTH else f"{self.kind}-{self.direction}"
+
+    def counts(self, direction: Direction) -> bool:
+        return self.direction in {direction, Direction.BOTH}
+
+    def terms(self) -> dict[str, object]:
+        return {
+            "kind": self.kind,
+            "direction": str(self.direction),
+            "bytes_per_second": self.bytes_per_second,
+            "window_seconds": self.window_seconds,
+        }
+
+    def words(self) -> str:
+        way = {"up": "uploading", "down": "downloading", "both": "up and down together"}
+        return f"{byte_words(self.bytes_per_second)} a second {way[self.direction]}"
+
+
+def bandwidth(fields: Fields) -> Bandwidth:
+    direction, speed = fields.direction(), fields.integer("bytes_per_second", most=SPEED_MAX)
+    window = fields.optional("window_seconds") or 1
+    if window > PACE_WINDOW_MAX:
+        raise LimitError(f"{fields.where}.window_seconds must be from 1 to {PACE_WINDOW_MAX}.")
+    fields.end()
+    return Bandwidth(direction, speed, window)
+
+
 def rate(fields: Fields) -> Rate:
     count, window = fields.integer("count"), fields.integer("window_seconds", most=WINDOW_MAX)
     burst = fields.optional("burst")
@@ -90,6 +141,9 @@ def concurrency(fields: Fields) -> Concurrency:
     return limit
 
 
+SPEED_MAX = 10**12
+PACE_WINDOW_MAX = 60
+PACE_TICKS = 50  # A second: how often those who wait are served.
 WINDOW_MAX = 366 * 86_400  # Beyond it, it is a quota: `calls` with a window.
 
 
@@ -228,3 +282,39 @@ class RateState:
 
     def _refill(self, bucket: Bucket, now_us: int) -> None:
         refill(bucket, self._per_second, float(self._limit.total), now_us)
+
+
+class PaceState:
+    """A bandwidth's bucket. An idle one holds a 20th of a window, so there are no bursts; one that
+    is waited for may fall a quarter of a window behind and catch up, so that late ticks cost none.
+    """
+
+    __slots__ = ("_behind", "_bucket", "_burst", "_is_waited_for", "_per_second")
+
+    def __init__(self, limit: Bandwidth, now_us: int) -> None:
+        self._per_second = float(limit.bytes_per_second)
+        self._burst = max(1.0, limit.total / 20)
+        self._behind = max(1.0, limit.total / 4)
+        self._bucket = Bucket(self._burst, now_us)
+        self._is_waited_for = False
+
+    def take(self, wanted: int, now_us: int) -> int:
+        self._refill(now_us)
+        granted = take_from_bucket(self._bucket, wanted)
+        self._is_waited_for = granted < wanted
+        return granted
+
+    def take_piece(self, wanted: int, now_us: int) -> int:
+        """As `take`, but nothing rather than crumbs of less than a tick."""
+        self._refill(now_us)
+        least = min(wanted, max(1.0, self._per_second / PACE_TICKS), self._burst)
+        if self._bucket.level + NEARLY < least:
+            self._is_waited_for = True
+            return 0
+        granted = take_from_bucket(self._bucket, wanted)
+        self._is_waited_for = granted < wanted
+        return granted
+
+    def _refill(self, now_us: int) -> None:
+        capacity = self._behind if self._is_waited_for else self._burst
+        refill(self._bucket, self._per_second, capacity, now_us)

@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from gateway.domain.allowance import Refused, Unavailable, Why, retry_after_s
-from gateway.domain.limits import Limit, Refilling, is_refilling
-from gateway.domain.rates import SECOND_US, Concurrency, Rate, RateState
+from gateway.domain.limits import Direction, Limit, is_refilling
+from gateway.domain.rates import SECOND_US, Bandwidth, Concurrency, Rate, RateState
 from gateway.domain.schedules import Schedule
+from gateway.pacing import Pacer
 
 LOOK_S = 1.0
 AT_ONCE_RETRY_S = 1  # Nobody knows when a running call ends.
@@ -76,12 +77,27 @@ class Standing:
             if isinstance(limit, Rate)
         }
         self.hours = [Hours(limit) for limit in self.limits if isinstance(limit, Schedule)]
-        self._checks = [self._check(position, limit) for position, limit in enumerate(self.limits)]
+        paced = [limit for limit in self.limits if isinstance(limit, Bandwidth)]
+        pacers = [self._pacer(limit) for limit in paced]
+        self.pacers = {
+            direction: tuple(pacer for pacer in pacers if pacer.limit.counts(direction))
+            for direction in (Direction.UP, Direction.DOWN)
+        }
+        self._checks = [
+            self._check(position, limit)
+            for position, limit in enumerate(self.limits)
+            if not isinstance(limit, Bandwidth)
+        ]
+
+    def _pacer(self, limit: Bandwidth) -> Pacer:
+        return Pacer(limit, self.now_us)
 
     def now_us(self) -> int:
         return int(self._clock() * SECOND_US)
 
-    def _check(self, position: int, limit: Refilling) -> Callable[[float], Refusal | None]:
+    def _check(
+        self, position: int, limit: Rate | Concurrency | Schedule
+    ) -> Callable[[float], Refusal | None]:
         if isinstance(limit, Rate):
             return self._rate_check(limit, self.rates[position])
         if isinstance(limit, Concurrency):

@@ -53,6 +53,9 @@ LINES = [
     Line("both", "Data, both together", "", "data", "both"),
     Line("credits", "Credits", "for calls of different cost", "credits"),
     Line("rate", "Rate", "calls in any such time; never used up", "rate"),
+    Line("speed_down", "Speed to the buyer", "slowed down to it", "bandwidth", "down"),
+    Line("speed_up", "Speed from the buyer", "slowed down to it", "bandwidth", "up"),
+    Line("speed_both", "Speed, both together", "", "bandwidth", "both"),
     Line("concurrency", "Calls at a time", "", "concurrency"),
     Line("schedule", "Hours", "such as Mon-Fri 09:00-17:00, Sat 10:00-14:00", "schedule"),
 ]
@@ -61,6 +64,7 @@ NAMES = {
     "data": ("amount", "renews", "unit"),
     "credits": ("amount", "renews", "per_call", "max_per_call"),
     "rate": ("amount", "window", "burst"),
+    "bandwidth": ("amount", "speed"),
     "concurrency": ("amount",),
     "schedule": ("amount", "zone"),
 }
@@ -81,6 +85,11 @@ def _size(label: str) -> forms.DecimalField:
 
 def _unit() -> forms.ChoiceField:
     return forms.ChoiceField(label="unit", choices=[(name, name) for name in SIZES], initial="MB")
+
+
+def _speed() -> forms.ChoiceField:
+    choices = [(name, f"{name} a second") for name in SIZES]
+    return forms.ChoiceField(label="a second", choices=choices, initial="MB", required=False)
 
 
 def _renews() -> forms.ChoiceField:
@@ -112,6 +121,12 @@ class LimitsForm(forms.Form):
     rate_amount = _count("calls")
     rate_window = forms.ChoiceField(label="in", choices=list(WINDOWS.items()), required=False)
     rate_burst = _count("burst", "So many at once, then evenly; empty: never more than the rate.")
+    speed_down_amount = _size("downloading")
+    speed_down_speed = _speed()
+    speed_up_amount = _size("uploading")
+    speed_up_speed = _speed()
+    speed_both_amount = _size("up and down")
+    speed_both_speed = _speed()
     concurrency_amount = _count("calls at a time")
     schedule_amount = forms.CharField(label="hours", required=False, max_length=1000)
     schedule_zone = forms.CharField(
@@ -121,7 +136,19 @@ class LimitsForm(forms.Form):
 
 def lines(form: forms.BaseForm) -> list[dict[str, object]]:
     """For the template: each line with its fields, by what they are."""
-    names = (*("amount", "unit", "renews", "per_call", "max_per_call", "window", "burst", "zone"),)
+    names = (
+        *(
+            "amount",
+            "unit",
+            "renews",
+            "per_call",
+            "max_per_call",
+            "window",
+            "burst",
+            "zone",
+            "speed",
+        ),
+    )
     return [
         {
             "label": line.label,
@@ -159,6 +186,10 @@ def _shown_refilling(line: Line, limit: JsonObject) -> dict[str, object]:
     if line.kind == "rate":
         window = str(limit["window_seconds"])
         return {"amount": limit["count"], "window": window, "burst": limit["burst"]}
+    if line.kind == "bandwidth":
+        speed = limit["bytes_per_second"]
+        assert isinstance(speed, int)
+        return dict(zip(("amount", "speed"), plans.split_size(speed), strict=True))
     if line.kind == "concurrency":
         return {"amount": limit["count"]}
     if line.kind == "schedule":
@@ -222,6 +253,9 @@ def _refilling(line: Line, given: dict[str, object]) -> JsonObject:
     if line.kind == "schedule":
         windows: list[Json] = [*parse_hours(str(given["amount"]))]
         return {"timezone": str(given["zone"] or "").strip(), "windows": windows}
+    if line.kind == "bandwidth":
+        speed = _bytes(Decimal(str(given["amount"])), str(given["speed"] or "MB"))
+        return {"direction": line.direction, "bytes_per_second": speed}
     if line.kind == "concurrency":
         return {"count": int(str(given["amount"]))}
     if line.kind == "rate":

@@ -10,6 +10,7 @@ from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 
 from gateway.domain.limits import Calls, Data, Limit, is_quota
+from gateway.domain.rates import Bandwidth
 from marketplace.domain.chains import DECIMALS
 from marketplace.domain.quotes import AMOUNT_MAX
 
@@ -105,6 +106,8 @@ def counted(count: int, noun: str) -> str:
 
 def at_the_limit(limit: Limit) -> str:
     """What a client sees when this limit is used up."""
+    if isinstance(limit, Bandwidth):
+        return "slowed down to it, never refused"
     if not is_quota(limit):
         return "429 until there is room again"
     renews = limit.window_seconds is not None

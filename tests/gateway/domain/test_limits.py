@@ -16,7 +16,7 @@ from gateway.domain.limits import (
     window_number,
 )
 
-KNOWN = "calls, concurrency, credits, data, rate, schedule"
+KNOWN = "bandwidth, calls, concurrency, credits, data, rate, schedule"
 COUNTS = st.integers(min_value=1, max_value=2**53 - 1)
 WINDOWS = st.none() | COUNTS
 LIMITS = st.one_of(

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.fields import Direction
 from gateway.domain.limits import LimitError, parse_limits
-from gateway.domain.rates import GROUPS, SECOND_US, Rate, RateState
+from gateway.domain.rates import GROUPS, SECOND_US, Bandwidth, PaceState, Rate, RateState
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "rates.json").read_text())
 ARRIVALS = st.lists(
@@ -130,3 +131,52 @@ def test_terms_write_the_burst_out_and_words_say_it() -> None:
 def test_a_rate_that_means_nothing_is_refused(raw: dict[str, object], message: str) -> None:
     with pytest.raises(LimitError, match=message):
         parse_limits([raw])
+
+
+PACE = Bandwidth(Direction.DOWN, 1_000_000)
+
+
+@given(st.lists(st.tuples(st.integers(0, 300_000), st.integers(1, 65_536)), max_size=80))
+def test_bandwidth_has_no_burst_over_a_quarter_of_a_window(
+    takes: list[tuple[int, int]],
+) -> None:
+    state, now_us = PaceState(PACE, 0), 0
+    taken: list[tuple[int, int]] = []
+    for pause_us, wanted in takes:
+        now_us += pause_us
+        taken.append((now_us, state.take(wanted, now_us)))
+    for began, (from_us, _) in enumerate(taken):
+        total = 0
+        for at_us, units in taken[began:]:
+            total += units
+            assert total <= 250_001 + (at_us - from_us)
+
+
+def test_bandwidth_follows_the_vectors() -> None:
+    for vector in VECTORS["bandwidth"]:
+        [limit] = parse_limits([vector["limit"]])
+        assert isinstance(limit, Bandwidth)
+        state = PaceState(limit, vector["steps"][0]["now_us"])
+        for step in vector["steps"]:
+            assert state.take(step["wanted"], step["now_us"]) == step["granted"], step
+
+
+@given(st.integers(1, 10**12), st.integers(1, 60))
+def test_bandwidth_that_is_always_wanted_flows_as_sold(speed: int, window_seconds: int) -> None:
+    state, total = PaceState(Bandwidth(Direction.UP, speed, window_seconds), 0), 0
+    for now_us in range(0, 5_000_001, 20_000):
+        total += state.take(10**15, now_us)
+    burst = max(1, speed * window_seconds / 20)
+    assert 5 * speed - 1 <= total <= 5 * speed + burst + 1
+
+
+def test_bandwidth_is_described() -> None:
+    [limit] = parse_limits([{"kind": "bandwidth", "direction": "down", "bytes_per_second": 10**6}])
+    assert limit.terms() == {
+        "kind": "bandwidth",
+        "direction": "down",
+        "bytes_per_second": 10**6,
+        "window_seconds": 1,
+    }
+    assert limit.words() == "1 MB a second downloading"
+    assert limit.name == "bandwidth-down"

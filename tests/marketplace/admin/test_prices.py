@@ -74,6 +74,8 @@ def test_limits_that_refill_are_typed_as_people_say_them_and_shown_again(people:
         name="Office hours",
         rate_amount="100",
         rate_window="10",
+        speed_down_amount="1.5",
+        speed_down_speed="MB",
         concurrency_amount="5",
         schedule_amount="Mon-Fri 9:00-17:00, Sat 10:00-14:00",
         schedule_zone="Europe/Berlin",
@@ -83,6 +85,12 @@ def test_limits_that_refill_are_typed_as_people_say_them_and_shown_again(people:
     saved = RouteQuote.objects.get(name="Office hours")
     limits = [
         {"kind": "rate", "count": 100, "window_seconds": 10, "burst": None},
+        {
+            "kind": "bandwidth",
+            "direction": "down",
+            "bytes_per_second": 1_500_000,
+            "window_seconds": 1,
+        },
         {"kind": "concurrency", "count": 5},
         {
             "kind": "schedule",
