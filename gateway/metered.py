@@ -25,8 +25,9 @@ from gateway.domain.limits import Direction
 from gateway.domain.routes import Timeouts
 from gateway.domain.tokens import AccessToken, Charge
 from gateway.ledgers.port import LedgerUnavailable
+from gateway.reservations import Reservation
 from gateway.saying import Saying
-from gateway.spending import Allowance, Reservation
+from gateway.spending import Allowance
 from gateway.upstream import Answer, Body
 
 CHUNK_BYTES_MAX = 64 * 1024

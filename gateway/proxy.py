@@ -20,9 +20,10 @@ from gateway.forwarding import upstream_request
 from gateway.identifying import Identified, Identifying
 from gateway.leasing import Leasing
 from gateway.metered import Exchange, Terms, limit_headers
+from gateway.reservations import Reservation
 from gateway.routing import Routing, Source
 from gateway.saying import Saying
-from gateway.spending import Allowance, Reservation
+from gateway.spending import Allowance
 from gateway.upstream import Upstreams
 from gateway.watching import Watch
 

@@ -8,30 +8,26 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Protocol
 
-from gateway import pacing
 from gateway.domain.allowance import (
     Holding,
     Refused,
     Unavailable,
     Why,
     Words,
-    close,
     give_back,
     policy_header,
     rate_limit_names,
     reserve,
     retry_after_s,
-    settle,
     take,
-    void,
 )
 from gateway.domain.limits import Data, Direction, is_quota
 from gateway.domain.tokens import Grant
 from gateway.ledgers.port import LedgerUnavailable
 from gateway.ledgers.rates import Rates
+from gateway.reservations import Reservation
 from gateway.supply import Supply
 from gateway.waiting import Waiter
 
@@ -293,67 +289,3 @@ class Allowance:
     def ended(self, reason: str, now_s: float) -> None:
         """Remembered in the ledger, behind the request."""
         self._desk.record_end(self.grant.id, reason, now_s)
-
-
-class Reservation:
-    """One exchange's part: what it reserved, what it took since. Settled exactly once."""
-
-    __slots__ = ("_is_settled", "_taken", "allowance")
-
-    def __init__(self, allowance: Allowance, taken: dict[Holding, int]) -> None:
-        self.allowance = allowance
-        self._taken = taken
-        self._is_settled = False
-
-    def take_bytes(self, direction: Direction, wanted: int) -> int:
-        """Bytes that may be passed on now; 0: `await wait_bytes()`."""
-        allowance = self.allowance
-        if allowance.standing is None:
-            return allowance.take_bytes(self._taken, direction, wanted)
-        pacers = allowance.standing.pacers[direction]
-        wanted = pacing.take_now(pacers, wanted)
-        granted = allowance.take_bytes(self._taken, direction, wanted) if wanted else 0
-        pacing.give_back(pacers, wanted - granted)
-        return granted
-
-    async def wait_bytes(self, direction: Direction, wanted: int) -> int:
-        """As take_bytes, from the ledger if need be; 0 is the end. Raises LedgerUnavailable."""
-        standing = self.allowance.standing
-        if standing is None:
-            return await self.allowance.wait_bytes(self._taken, direction, wanted)
-        take = partial(self._take_paced, direction)
-        return await pacing.take(standing.pacers[direction], wanted, take)
-
-    async def _take_paced(self, direction: Direction, wanted: int) -> int:
-        if self._is_settled:  # While it waited.
-            return 0
-        granted = self.allowance.take_bytes(self._taken, direction, wanted)
-        return granted or await self.allowance.wait_bytes(self._taken, direction, wanted)
-
-    def give_back_bytes(self, direction: Direction, units: int) -> None:
-        """Taken, but not delivered."""
-        self.allowance.give_back_bytes(self._taken, direction, units)
-
-    def settle(
-        self,
-        *,
-        charged: bool,
-        credits: int | None = None,  # noqa: A002 - the protocol's word
-        calls: int = 1,
-        data: int | None = None,
-    ) -> bool:
-        """Charge the real cost; not charged: nothing was used, bytes included.
-
-        True: it was above what was reserved, and clamped.
-        """
-        assert not self._is_settled
-        self._is_settled = True
-        clamped = False
-        if charged:
-            clamped = settle(self._taken, credits=credits, calls=calls, data=data)
-        else:
-            void(self._taken)
-        close(self._taken)
-        if self.allowance.standing is not None:
-            self.allowance.standing.release()
-        return clamped

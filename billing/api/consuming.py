@@ -64,7 +64,8 @@ class Consumption(Endpoint):
 def _left(grant_id: str) -> int:
     usage = reading.usage_of(grant_id, time.time())
     assert usage is not None, "booked just now"
-    return min(each.left for each in usage.limits if isinstance(each.limit, Credits))
+    lefts = [each.left for each in usage.limits if isinstance(each.limit, Credits)]
+    return min(left for left in lefts if left is not None)
 
 
 def signature(secret: bytes, *, t: int, method: str, path: str, body: bytes) -> str:

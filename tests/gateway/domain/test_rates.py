@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.fields import Direction
@@ -31,6 +31,7 @@ def test_rate_follows_the_vectors(vector: dict[str, object]) -> None:
         assert state.left(step["now_us"]) == step["left"], step
 
 
+@settings(deadline=None)
 @given(ARRIVALS, st.integers(1, 40), st.integers(1, 5))
 def test_no_window_wherever_it_begins_sees_more_than_was_sold(
     arrivals: list[tuple[int, int]], count: int, window_seconds: int
@@ -46,6 +47,7 @@ def test_no_window_wherever_it_begins_sees_more_than_was_sold(
         assert sum(began_us <= each < began_us + window_us for each in admitted) <= count
 
 
+@settings(deadline=None)
 @given(ARRIVALS, st.integers(1, 40), st.integers(1, 5))
 def test_a_rate_that_is_waited_for_is_served_and_loses_a_64th_of_a_window_at_most(
     arrivals: list[tuple[int, int]], count: int, window_seconds: int
@@ -65,6 +67,7 @@ def test_a_rate_that_is_waited_for_is_served_and_loses_a_64th_of_a_window_at_mos
             assert wait_us == 0
 
 
+@settings(deadline=None)
 @given(ARRIVALS, st.integers(1, 40), st.integers(1, 5), st.integers(1, 80))
 def test_a_bucket_serves_its_burst_and_what_refilled_and_no_more(
     arrivals: list[tuple[int, int]], count: int, window_seconds: int, burst: int
@@ -76,6 +79,7 @@ def test_a_bucket_serves_its_burst_and_what_refilled_and_no_more(
         assert served <= burst + count * now_us / (window_seconds * SECOND_US) + 1e-3
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**12), st.integers(1, 366 * 86_400), st.none() | st.integers(1, 10**6))
 def test_after_the_stated_wait_there_is_one(
     count: int, window_seconds: int, burst: int | None
@@ -136,6 +140,7 @@ def test_a_rate_that_means_nothing_is_refused(raw: dict[str, object], message: s
 PACE = Bandwidth(Direction.DOWN, 1_000_000)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 300_000), st.integers(1, 65_536)), max_size=80))
 def test_bandwidth_has_no_burst_over_a_quarter_of_a_window(
     takes: list[tuple[int, int]],
@@ -161,6 +166,7 @@ def test_bandwidth_follows_the_vectors() -> None:
             assert state.take(step["wanted"], step["now_us"]) == step["granted"], step
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**12), st.integers(1, 60))
 def test_bandwidth_that_is_always_wanted_flows_as_sold(speed: int, window_seconds: int) -> None:
     state, total = PaceState(Bandwidth(Direction.UP, speed, window_seconds), 0), 0

@@ -2,7 +2,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.limits import LimitError, parse_limits
@@ -120,6 +120,7 @@ def test_always_open_never_changes() -> None:
     assert schedule(("00:00", "24:00")).changes_at(SPRING_S - HOUR) is None
 
 
+@settings(deadline=None)
 @given(
     st.integers(SPRING_S - 86_400, AUTUMN_S + 86_400),
     st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]),
