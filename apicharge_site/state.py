@@ -17,7 +17,9 @@ class Misconfigured(ImproperlyConfigured):
 
 
 def directory(home: Path) -> Path:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    missing = [place for place in (home, *home.parents) if not place.exists()]
+    for place in reversed(missing):  # `mkdir(parents=True)` would give the mode to the last alone.
+        place.mkdir(mode=0o700, exist_ok=True)
     return home
 
 

@@ -108,6 +108,12 @@ def test_proxies_are_believed_when_they_are_named(tmp_path: Path) -> None:
     assert "APICHARGE_TRUSTED_PROXIES" in wrong.stderr
 
 
+def test_every_directory_that_is_made_is_the_owners_alone(tmp_path: Path) -> None:
+    state.directory(tmp_path / "home" / "static")
+    modes = [(tmp_path / place).stat().st_mode & 0o777 for place in ("home", "home/static")]
+    assert modes == [0o700, 0o700]
+
+
 def test_seed_comes_from_the_environment_a_named_file_or_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
