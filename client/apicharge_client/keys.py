@@ -95,7 +95,8 @@ def generate(path: Path) -> Key:
     except FileExistsError as exc:
         raise KeyProblem(f"{path} exists already.", "Choose another name; keys are kept.") from exc
     except OSError as exc:
-        raise KeyProblem(f"{path} cannot be written: {exc.strerror}.") from exc
+        hint = "" if path.parent.exists() else f"Make its folder: mkdir -p -m 700 {path.parent}"
+        raise KeyProblem(f"{path} cannot be written: {exc.strerror}.", hint) from exc
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{key.secret}\n")
     return key

@@ -82,10 +82,12 @@ def _answered(step: Ask | Forward | Read) -> Steps[httpx.Response]:
 
 def run(flow: Steps[T], client: httpx.Client) -> T:
     result: httpx.Response | None = None
+    place = ""
     try:
         while True:
             step = flow.send(result)
             if isinstance(step, Ask | Forward):
+                place = step.request.url.netloc.decode()
                 result = client.send(step.request, stream=isinstance(step, Forward))
             else:
                 result = blocking(step)
@@ -94,7 +96,8 @@ def run(flow: Steps[T], client: httpx.Client) -> T:
         return value
     except httpx.TransportError as exc:
         raise Unreachable(
-            f"No answer: {exc}.", "Try again: what was signed is kept and never signed twice."
+            f"No answer from {place}: {exc}.",
+            "Try again: what was signed is kept and never signed twice.",
         ) from exc
     finally:
         flow.close()

@@ -137,7 +137,7 @@ def test_name_of_an_offer_does_not_move_the_cursor(apicharge: Run, gateway: Fake
 def test_nobody_listening_is_said(apicharge: Run) -> None:
     code, _, err = apicharge("quotes", "http://127.0.0.1:1")
     assert code == 10
-    assert "No answer" in err
+    assert "No answer from 127.0.0.1:1" in err
 
 
 def test_other_signer_than_stated_is_refused(apicharge: Run, gateway: FakeGateway) -> None:

@@ -43,6 +43,12 @@ def test_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
         keys.from_file(tmp_path / "key")
 
 
+def test_missing_folder_of_a_new_key_is_said(tmp_path: Path) -> None:
+    with pytest.raises(KeyProblem, match="No such file") as said:
+        keys.generate(tmp_path / "none" / "key")
+    assert said.value.hint == f"Make its folder: mkdir -p -m 700 {tmp_path / 'none'}"
+
+
 def test_missing_key_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(KeyProblem, match="No such file"):
         keys.from_file(tmp_path / "key")
