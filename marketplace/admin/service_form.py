@@ -19,6 +19,7 @@ HOST = re.compile(
     r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
 )
 ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+PRIVATE_HINT = "Who runs this gateway can allow its network: UPSTREAM_NETWORKS."
 # First segments that the site itself answers.
 RESERVED = {"admin", "apicharge", "gate", "llms.txt", "openapi.json", "problems", "services"}
 RESERVED |= {"static", ".well-known"}
@@ -105,7 +106,10 @@ def refusal(url: str) -> str | None:
     """Why this upstream may not be called; None where it may. Asks the name service."""
     try:
         check_upstream(url, Policy.of(settings.UPSTREAM_NETWORKS))
-    except (AddressRefused, Unresolvable) as exc:
+    except AddressRefused as exc:
+        private = "not a public address" in str(exc)
+        return f"{exc} {PRIVATE_HINT}" if private else str(exc)
+    except Unresolvable as exc:
         return str(exc)
     return None
 
