@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from stellar_sdk import scval, xdr
+from stellar_sdk import StrKey, scval, xdr
 from stellar_sdk.soroban_rpc import EventInfo
 
 from billing.domain.payments import Terms
@@ -82,3 +82,37 @@ def test_amounts_that_no_quote_has_are_refused(amount: int, fee: int) -> None:
         events.of_event(
             event_of(VECTORS[0], value=scval.to_struct(data).to_xdr()), contract=CONTRACT
         )
+
+
+def emitted(contract: str, topics: list[str]) -> str:
+    body = xdr.ContractEventV0(
+        topics=[xdr.SCVal.from_xdr(topic) for topic in topics],
+        data=xdr.SCVal.from_xdr(VECTORS[0]["event_data"]),
+    )
+    return xdr.ContractEvent(
+        ext=xdr.ExtensionPoint(0),
+        contract_id=xdr.ContractID(xdr.Hash(StrKey.decode_contract(contract))),
+        type=xdr.ContractEventType.CONTRACT,
+        body=xdr.ContractEventBody(0, v0=body),
+    ).to_xdr()
+
+
+def test_only_our_contracts_events_of_a_transaction_are_payments() -> None:
+    purchased = VECTORS[0]["event_topics"]
+    other = [scval.to_symbol("transfer").to_xdr(), *purchased[1:]]
+    found = events.of_transaction(
+        [[emitted(OTHER_CONTRACT, purchased), emitted(CONTRACT, other)]],
+        contract=CONTRACT,
+        tx_hash="ab" * 32,
+        ledger=77,
+        closed_at_s=5,
+    )
+    assert found == ()
+    ours = events.of_transaction(
+        [[emitted(OTHER_CONTRACT, other)], [emitted(CONTRACT, purchased)]],
+        contract=CONTRACT,
+        tx_hash="ab" * 32,
+        ledger=77,
+        closed_at_s=5,
+    )
+    assert [payment.terms.digest for payment in ours] == [VECTORS[0]["quote"]["digest"]]
