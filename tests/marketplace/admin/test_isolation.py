@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import ForeignKey
-from django.test import Client
+from django.db.models import ForeignKey, Model
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from marketplace import quoting
@@ -114,6 +114,19 @@ def test_stranger_is_led_to_the_login_and_sees_nothing(
             "/admin/login/"
         )
         assert b"Alba" not in response.content
+
+
+def test_row_that_was_not_filtered_is_refused_all_the_same(
+    rf: RequestFactory, people: People, albas_rows: list[Model]
+) -> None:
+    for owner, own in ((people.alba.owner, True), (people.bruno.owner, False)):
+        request = rf.get("/")
+        request.user = owner
+        for row in albas_rows:
+            kept = admin.site.get_model_admin(type(row))
+            may = kept.has_view_permission(request, row), kept.has_change_permission(request, row)
+            assert may == (own and not isinstance(row, Quote), own and not isinstance(row, Quote))
+            assert not kept.has_delete_permission(request, row) or own
 
 
 def test_user_who_sells_nothing_sees_nothing(people: People, albas_rows: list[object]) -> None:
