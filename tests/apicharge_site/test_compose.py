@@ -71,6 +71,7 @@ class Deployment:
             "APICHARGE_RPC_URL": self.sandbox.url,
             "APICHARGE_CONTRACT": "",
             "POSTGRES_PASSWORD": "",
+            "UPSTREAM_NETWORKS": "",
         }
         given = flattened(COMPOSE["services"][service]["environment"])
         filled = {name: filled_in(text, stated) for name, text in given.items()}
