@@ -29,6 +29,8 @@ def grant(origin: str, held: Grant, *, bought: bool, as_json: bool) -> None:
     verb = "Bought" if bought else "Already held:"
     _line(f"{verb} {held.name} for {held.route} ({held.price})")
     _line(f"  grant {held.id}, until {_when(held.expires_at)}")
+    if not bought:
+        _line("  To buy another, perhaps because it is used up: --again")
 
 
 def grants(all_held: Sequence[Held], *, now_s: float, as_json: bool) -> None:

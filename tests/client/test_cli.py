@@ -81,7 +81,9 @@ def test_route_without_gateway_says_what_to_do(apicharge: Run) -> None:
 
 def test_second_purchase_needs_again(apicharge: Run, gateway: FakeGateway) -> None:
     apicharge("buy", gateway.url, "--budget", "USDC:1")
-    assert apicharge("buy", gateway.url)[1].startswith("Already held: Hour pass")
+    told = apicharge("buy", gateway.url)[1]
+    assert told.startswith("Already held: Hour pass")
+    assert told.endswith("--again\n")
     assert apicharge("buy", gateway.url, "--again", "--budget", "USDC:1")[0] == 0
     assert gateway.signed == 2
 
