@@ -25,17 +25,18 @@ from gateway.domain.limits import Direction
 from gateway.domain.routes import Timeouts
 from gateway.domain.tokens import AccessToken, Charge
 from gateway.ledgers.port import LedgerUnavailable
+from gateway.reporting import Read, Report
 from gateway.reservations import Reservation
 from gateway.saying import Saying
 from gateway.spending import Allowance
-from gateway.upstream import Answer, Body
+from gateway.upstream import Body
 
 CHUNK_BYTES_MAX = 64 * 1024
 STATUS_MIN, STATUS_MAX = 200, 599
 FAREWELL_SECONDS = 0.5
 """For the last event of a stream whose reader may have stopped reading."""
 
-Call = Callable[[Body | None], Awaitable[Answer]]
+Call = Callable[[Body | None], Awaitable[Read]]
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Terms:
     cross_origin: bool
     origin: str
     saying: Saying
+    report: Report | None
 
 
 class Exchange:
@@ -167,7 +169,8 @@ class Exchange:
         elif not cost.calls:
             reservation.settle(charged=True, credits=0, calls=0)
         elif head is None or head.consume is None:
-            reservation.settle(charged=True)
+            report = self.terms.report
+            reservation.settle(charged=True, count=report.count() if report else None)
         else:
             said = consumed(head.consume)
             clamped = reservation.settle(
@@ -189,13 +192,8 @@ class Exchange:
             head = self._answer_head(answer)
             if head.adjust is not None:
                 await self.terms.saying.adjust(self.terms.token.grant, head.adjust)
-            await self._send(
-                {
-                    "type": "http.response.start",
-                    "status": answer.status,
-                    "headers": head.headers,
-                }
-            )
+            start = {"status": answer.status, "headers": head.headers}
+            await self._send({"type": "http.response.start", **start})
             self._head = head
             await self._deliver(answer, head)
             # Here, not after the answer is closed: a client may leave once it has everything.
@@ -204,7 +202,7 @@ class Exchange:
             if self.end is not End.COMPLETED or self._scope["method"] == "HEAD":
                 await answer.close()
 
-    def _answer_head(self, answer: Answer) -> AnswerHead:
+    def _answer_head(self, answer: Read) -> AnswerHead:
         if not STATUS_MIN <= answer.status <= STATUS_MAX:
             raise GateFault(End.UPSTREAM_INVALID, "The API's status is none that ends a call.")
         items, undecodable = answer.headers()
@@ -217,7 +215,7 @@ class Exchange:
             head.headers += CORS
         return head
 
-    async def _deliver(self, answer: Answer, head: AnswerHead) -> None:
+    async def _deliver(self, answer: Read, head: AnswerHead) -> None:
         left = head.length
         if left == 0 or not head.has_body or self._scope["method"] == "HEAD":
             await self._send({"type": "http.response.body", "body": b""})

@@ -20,6 +20,7 @@ from gateway.forwarding import upstream_request
 from gateway.identifying import Identified, Identifying
 from gateway.leasing import Leasing
 from gateway.metered import Exchange, Terms, limit_headers
+from gateway.reporting import Report
 from gateway.reservations import Reservation
 from gateway.routing import Routing, Source
 from gateway.saying import Saying
@@ -88,6 +89,7 @@ class Gate:
         admitted = allowance.acquire_now(now_s) or await allowance.acquire(now_s)
         if not isinstance(admitted, Reservation):
             return await self._refuse(_refusal(admitted, found), scope, send, allowance)
+        report = Report(found.token.grant, admitted, request) if allowance.is_metered else None
         terms = Terms(
             loop=self._loop,
             now_s=now_s,
@@ -100,12 +102,13 @@ class Gate:
             cross_origin=head.origin,
             origin=self.config.origin,
             saying=self.saying,
+            report=report,
         )
         exchange = Exchange(scope, receive, send, terms)
         self.watch.add(exchange)
         call = self._calling.call(request)
         try:
-            await exchange.run(call.send)
+            await exchange.run(call.send if report is None else report.sending(call.send))
         finally:
             self.watch.remove(exchange)
             call.end()

@@ -1,5 +1,6 @@
 """What one exchange reserved, and takes as it goes: paced, counted, and settled exactly once."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
@@ -18,6 +19,7 @@ class Purse(Protocol):
     async def wait_bytes(
         self, taken: dict[Holding, int], direction: Direction, wanted: int
     ) -> int: ...
+    async def cover(self, taken: dict[Holding, int], count: Mapping[str, int]) -> bool: ...
     def give_back_bytes(
         self, taken: dict[Holding, int], direction: Direction, units: int
     ) -> None: ...
@@ -62,6 +64,10 @@ class Reservation:
         """Taken, but not delivered."""
         self.allowance.give_back_bytes(self._taken, direction, units)
 
+    async def cover(self, count: Mapping[str, int]) -> bool:
+        """Reserve as often as the units counted so far cost; False: nothing is left for it."""
+        return await self.allowance.cover(self._taken, count)
+
     def settle(
         self,
         *,
@@ -69,6 +75,7 @@ class Reservation:
         credits: int | None = None,  # noqa: A002 - the protocol's word
         calls: int = 1,
         data: int | None = None,
+        count: Mapping[str, int] | None = None,
     ) -> bool:
         """Charge the real cost; not charged: nothing was used, bytes included.
 
@@ -78,7 +85,7 @@ class Reservation:
         self._is_settled = True
         clamped = False
         if charged:
-            clamped = settle(self._taken, credits=credits, calls=calls, data=data)
+            clamped = settle(self._taken, credits=credits, calls=calls, data=data, count=count)
         else:
             void(self._taken)
         close(self._taken)

@@ -7,7 +7,7 @@ little does somebody wait, until the desk (leasing.py) has asked the ledger.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from gateway.domain.allowance import (
@@ -23,7 +23,7 @@ from gateway.domain.allowance import (
     retry_after_s,
     take,
 )
-from gateway.domain.limits import Data, Direction, is_quota
+from gateway.domain.limits import Credits, Data, Direction, is_quota
 from gateway.domain.tokens import Grant
 from gateway.ledgers.port import LedgerUnavailable
 from gateway.ledgers.rates import Rates
@@ -79,6 +79,9 @@ class Allowance:
             )
             for direction in (Direction.UP, Direction.DOWN)
         }
+        self.is_metered = any(
+            isinstance(limit, Credits) and limit.per_unit for limit in grant.limits
+        )
         self._policy = policy_header(grant.limits)
         self._names = rate_limit_names(grant.limits)
 
@@ -161,6 +164,34 @@ class Allowance:
         if now >= self._valid_until or now >= self._desk.spend_until:
             return 0
         return take(taken, [supply.holding for supply in supplies], wanted)
+
+    async def cover(self, taken: dict[Holding, int], count: Mapping[str, int]) -> bool:
+        for supply in self.supplies:
+            limit = supply.limit
+            if not isinstance(limit, Credits) or not limit.per_unit:
+                continue
+            cost = limit.cost(count)
+            while cost > sum(units for holding, units in taken.items() if holding.limit is limit):
+                if not await self._reserve_again(taken, supply):
+                    return False
+        return True
+
+    async def _reserve_again(self, taken: dict[Holding, int], supply: Supply) -> bool:
+        units = supply.limit.reserved_per_call
+
+        def attempt() -> object:
+            now = self._clock()
+            if now >= self._valid_until or now >= self._desk.spend_until:
+                return None
+            if supply.short_of(units):
+                return self._final(needs)
+            return take(taken, [supply.holding], units)
+
+        needs = ((supply.position, units),)
+        outcome = await self._obtain(attempt, needs)
+        if isinstance(outcome, Unavailable):
+            raise LedgerUnavailable
+        return isinstance(outcome, int)
 
     def give_back_bytes(self, taken: dict[Holding, int], direction: Direction, units: int) -> None:
         for supply in self._of_direction[direction]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Max
 
+from gateway.domain import metering
 from gateway.domain.limits import parse_limits
 from marketplace import publishing
 from marketplace.models import Route, RouteQuote
@@ -23,7 +24,10 @@ def next_version(route: Route, name: str) -> int:
 
 def save_draft(draft: RouteQuote) -> RouteQuote:
     """Write a draft; its limits with every default written out, as they are signed."""
-    draft.limits = [limit.terms() for limit in parse_limits(draft.limits)]
+    limits, meter = parse_limits(draft.limits), metering.parse_meter(draft.meter)
+    metering.check(limits, meter)
+    draft.limits = [limit.terms() for limit in limits]
+    draft.meter = None if meter is None else meter.terms()
     with transaction.atomic():
         Route.objects.select_for_update().get(pk=draft.route_id)
         if not draft.pk:

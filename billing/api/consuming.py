@@ -17,7 +17,8 @@ from rest_framework.response import Response
 from billing.api import answers, bodies
 from billing.api.endpoint import ID, Endpoint
 from billing.domain.errors import Conflict, NotFound, SignatureRefused, Unprocessable
-from gateway.domain.limits import INTEGER_MAX, Credits
+from gateway.domain.limits import Credits
+from gateway.domain.units import INTEGER_MAX
 from gateway.ledgers import booking, reading
 from gateway.models import GrantLedger
 from marketplace.models import Service

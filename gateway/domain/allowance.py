@@ -6,7 +6,7 @@ real cost; so a crash charges what was under way and never grants it twice.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -146,6 +146,7 @@ def settle(
     credits: int | None,  # noqa: A002 - the protocol's word
     calls: int,
     data: int | None = None,
+    count: Mapping[str, int] | None = None,
 ) -> bool:
     """Bring what was reserved down to the real cost, and say whether it was above: then clamped."""
     clamped = False
@@ -154,7 +155,7 @@ def settle(
         if isinstance(limit, Calls):
             cost = calls
         elif isinstance(limit, Credits):
-            cost = limit.per_call if credits is None else credits
+            cost = _credits(limit, credits, count, units)
             clamped |= cost > units
         elif data is not None and limit.kind == Data.kind:
             cost = data
@@ -163,6 +164,20 @@ def settle(
         if cost < units:
             give_back(taken, holding, units - max(0, cost))
     return clamped
+
+
+def _credits(
+    limit: Credits,
+    said: int | None,
+    count: Mapping[str, int] | None,
+    reserved: int,
+) -> int:
+    """What the upstream said; else what was counted; what could not be counted stays reserved."""
+    if said is not None:
+        return said
+    if not limit.per_unit:
+        return limit.per_call
+    return reserved if count is None else limit.cost(count)
 
 
 def close(taken: dict[Holding, int]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-INTEGER_MAX = 2**53 - 1  # What every JSON reader can hold exactly.
+from gateway.domain.units import INTEGER_MAX
 
 
 class LimitError(ValueError):
@@ -61,9 +61,8 @@ class Fields:
             raise LimitError(f"{self.where}.direction must be up, down or both.")
         return Direction(str(value))
 
-    def absent(self, name: str) -> None:
-        if self._rest.pop(name, None) is not None:
-            raise LimitError(f"{self.where}.{name} is not enforced yet, so it cannot be sold.")
+    def take(self, name: str) -> object:
+        return self._rest.pop(name, None)
 
     def end(self) -> None:
         if self._rest:

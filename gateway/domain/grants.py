@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.domain import ed25519, jws
+from gateway.domain import ed25519, jws, metering
 from gateway.domain.claims import Claims
 from gateway.domain.limits import Limit, parse_limits
 
@@ -105,6 +105,7 @@ class Grant:
                 access_key=_confirmed_key(claims.take("cnf")) if "cnf" in document else None,
             )
             claims.nothing_left()
+            metering.check(grant.limits, metering.parse_meter(grant.meter))
         except ValueError as exc:
             raise TokenError(str(exc)) from exc
         if grant.expires_at <= grant.not_before:

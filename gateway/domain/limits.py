@@ -7,13 +7,12 @@ A kind that is not in KINDS is refused, so that nothing is sold that is not enfo
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeGuard
 
 from gateway.domain import rates, schedules
 from gateway.domain.fields import (
-    INTEGER_MAX,
     Direction,
     Fields,
     LimitError,
@@ -23,6 +22,7 @@ from gateway.domain.fields import (
 )
 from gateway.domain.rates import Bandwidth, Concurrency, Rate
 from gateway.domain.schedules import Schedule
+from gateway.domain.units import INTEGER_MAX, PerUnit, cost_of, parse_per_unit, per_unit_terms
 
 __all__ = ["INTEGER_MAX", "Direction", "LimitError"]
 
@@ -112,6 +112,7 @@ class Credits:
     per_call: int = 1
     max_per_call: int = 1
     window_seconds: int | None = None
+    per_unit: tuple[PerUnit, ...] = ()
 
     @property
     def total(self) -> int:
@@ -135,14 +136,22 @@ class Credits:
             "credits": self.credits,
             "per_call": self.per_call,
             "max_per_call": self.max_per_call,
-            "per_unit": None,
+            "per_unit": per_unit_terms(self.per_unit),
             "window_seconds": self.window_seconds,
         }
 
     def words(self) -> str:
         most = "" if self.max_per_call == self.per_call else f" to {self.max_per_call:,}"
         each = f", {self.per_call:,}{most} a call"
+        if self.per_unit:
+            prices = [f"{self.per_call:,} a call"] if self.per_call else []
+            prices += [price.words() for price in self.per_unit]
+            each = f", {' and '.join(prices)}; {self.max_per_call:,} reserved at a time"
         return counted(self.credits, "credit") + each + each_window(self.window_seconds)
+
+    def cost(self, count: Mapping[str, int]) -> int:
+        """What a call costs that used so many units, rounded up once."""
+        return self.per_call + cost_of(self.per_unit, count)
 
 
 Quota = Calls | Data | Credits
@@ -192,11 +201,18 @@ def _credits(fields: Fields) -> Credits:
         raise LimitError(
             f"{fields.where}.max_per_call must not be more than credits: no call could be made."
         )
-    fields.absent("per_unit")
+    try:
+        per_unit = parse_per_unit(fields.take("per_unit"))
+    except ValueError as exc:
+        raise LimitError(f"{fields.where}.{exc}") from exc
     window = fields.window()
     fields.end()
     return Credits(
-        credits=total, per_call=per_call, max_per_call=max_per_call, window_seconds=window
+        credits=total,
+        per_call=per_call,
+        max_per_call=max_per_call,
+        window_seconds=window,
+        per_unit=per_unit,
     )
 
 

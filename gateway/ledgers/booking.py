@@ -17,7 +17,8 @@ from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Sum
 
-from gateway.domain.limits import INTEGER_MAX, Credits, parse_limits, window_number
+from gateway.domain.limits import Credits, parse_limits, window_number
+from gateway.domain.units import INTEGER_MAX
 from gateway.ledgers.connecting import own_connection, translated
 from gateway.ledgers.recalls import tell
 from gateway.models import Booking, GrantLedger, Lease, LimiterLedger

@@ -7,7 +7,8 @@ from typing import cast
 
 from django import forms
 
-from gateway.domain.limits import INTEGER_MAX, LimitError, parse_limits
+from gateway.domain.limits import LimitError, parse_limits
+from gateway.domain.units import INTEGER_MAX
 from marketplace.domain import plans
 from marketplace.domain.hours import HoursError, parse_hours, show_hours
 from marketplace.domain.quotes import Json, JsonObject

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gateway.domain.limits import parse_limits
 from marketplace import pricing
-from marketplace.admin import limit_fields
+from marketplace.admin import limit_fields, meter_fields
 from marketplace.admin.generic import Fieldsets
 from marketplace.admin.price_form import PriceForm
 from marketplace.admin.scoping import OwnRowsAdmin
@@ -33,7 +33,18 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
     search_fields = ["name", "route__name", "route__service__name"]
     fieldsets: ClassVar[Fieldsets] = [  # Laid out by the template.
         (None, {"fields": ["route", "name", "price", "asset", "access_count", "access_unit"]}),
-        ("Limits", {"fields": [*limit_fields.FIELDS, "starts", "charge", "adjustable"]}),
+        (
+            "Limits",
+            {
+                "fields": [
+                    *limit_fields.FIELDS,
+                    *meter_fields.FIELDS,
+                    "starts",
+                    "charge",
+                    "adjustable",
+                ]
+            },
+        ),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RouteQuote]:
@@ -79,6 +90,7 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
         on_sale = obj is not None and obj.state == State.PUBLISHED
         context["on_sale"] = on_sale
         context["limit_lines"] = limit_fields.lines(context["adminform"].form)
+        context["unit_lines"] = meter_fields.lines(context["adminform"].form)
         context["next_version"] = (
             pricing.next_version(obj.route, obj.name) if obj is not None and on_sale else 1
         )

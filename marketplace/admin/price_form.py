@@ -4,7 +4,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from marketplace.admin import limit_fields
+from marketplace.admin import limit_fields, meter_fields
 from marketplace.admin.generic import ModelForm
 from marketplace.domain import plans
 from marketplace.domain.quotes import JsonObject
@@ -13,7 +13,7 @@ from marketplace.models import ACCESS_SECONDS_MAX, Route, RouteQuote
 UNITS = [(unit, f"{unit}s") for unit in plans.DURATIONS if unit != "second"]
 
 
-class PriceForm(limit_fields.LimitsForm, ModelForm[RouteQuote]):
+class PriceForm(limit_fields.LimitsForm, meter_fields.MeterForm, ModelForm[RouteQuote]):
     price = forms.CharField(
         max_length=20,
         help_text="In units of the asset, such as 2.5. 0 makes it free.",
@@ -46,6 +46,7 @@ class PriceForm(limit_fields.LimitsForm, ModelForm[RouteQuote]):
             "access_count": count,
             "access_unit": unit,
             **shown,
+            **meter_fields.initial(price.limits, price.meter),
         }
         limit_fields.offer_windows(self, price.limits)
         if unit == "second":
@@ -67,6 +68,7 @@ class PriceForm(limit_fields.LimitsForm, ModelForm[RouteQuote]):
     def clean(self) -> dict[str, object]:
         cleaned: dict[str, object] = super().clean() or self.cleaned_data
         self.instance.limits = limit_fields.collect(self, cleaned) + self.kept
+        self.instance.meter = meter_fields.collect(self, cleaned, self.instance.limits)
         if "asset" in cleaned:
             self.instance.asset = str(cleaned["asset"])
         count, unit = cleaned.get("access_count"), cleaned.get("access_unit")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 
-from gateway.domain.limits import Calls, Data, Limit, is_quota
+from gateway.domain.limits import Calls, Credits, Data, Limit, is_quota
 from gateway.domain.rates import Bandwidth
 from marketplace.domain.chains import DECIMALS
 from marketplace.domain.quotes import AMOUNT_MAX
@@ -112,4 +112,6 @@ def at_the_limit(limit: Limit) -> str:
         return "429 until there is room again"
     renews = limit.window_seconds is not None
     refusal = "429 until it renews" if renews else "402 until you buy again"
+    if isinstance(limit, Credits) and limit.per_unit:
+        return f"a running answer is cut, {refusal}"
     return f"the body is cut at the last byte, {refusal}" if isinstance(limit, Data) else refusal

@@ -105,8 +105,8 @@ def test_terms_parse_back_to_the_same_limits(limits: list[Calls | Data | Credits
             "limits[0].max_per_call must not be more than credits: no call could be made.",
         ),
         (
-            [{"kind": "credits", "credits": 9, "per_unit": {"of": "bytes", "credits": 1}}],
-            "limits[0].per_unit is not enforced yet, so it cannot be sold.",
+            [{"kind": "credits", "credits": 9, "per_unit": {"of": "messages", "credits": 1}}],
+            "limits[0].per_unit.of is not one of bytes, tokens_in, tokens_out.",
         ),
         ([{"kind": "calls", "count": 1}] * 17, "limits: at most 16 of them."),
     ],
@@ -189,3 +189,15 @@ def test_now_is_within_its_window(start_s: int, window_seconds: int, since_s: in
     number = window_number(start_s=start_s, window_seconds=window_seconds, now_s=now_s)
     end_s = window_end_s(start_s=start_s, window_seconds=window_seconds, number=number)
     assert end_s - window_seconds <= now_s < end_s
+
+
+def test_units_that_credits_are_paid_for_are_terms_and_words() -> None:
+    prices = [{"of": "tokens_in", "credits": 1, "units": 1000}, {"of": "tokens_out", "credits": 3}]
+    raw = {"kind": "credits", "credits": 900, "per_call": 0, "max_per_call": 50}
+    [limit] = parse_limits([raw | {"per_unit": prices}])
+    assert isinstance(limit, Credits)
+    assert parse_limits([limit.terms()]) == (limit,)
+    assert limit.words() == (
+        "900 credits, 1 for every 1,000 tokens in and 3 for every token out; 50 reserved at a time"
+    )
+    assert limit.cost({"tokens_in": 1, "tokens_out": 2}) == 7

@@ -244,3 +244,60 @@ def test_publishing_over_somebody_elses_newer_version_takes_the_next_number(
     answer = people.as_alba.post(change(people.sold), price_fields(price="1", _publish="1"))
     assert answer.status_code == 403  # It was retired in between: look at what is on sale now.
     assert versions(people.sold) == [(1, "retired", 2_500_000), (2, "published", 7)]
+
+
+def test_credits_are_priced_by_tokens_and_shown_again(people: People) -> None:
+    fields = price_fields(
+        route=people.sold.route_id,
+        name="Tokens",
+        credits_amount="5000",
+        credits_per_call="0",
+        credits_max_per_call="50",
+        by_tokens_in_credits="1",
+        by_tokens_in_units="1000",
+        by_tokens_out_credits="3",
+        by_tokens_out_units="",
+        meter_kind="usage",
+        _save="1",
+    )
+    assert people.as_alba.post(ADD, fields).status_code == 302
+    saved = RouteQuote.objects.get(name="Tokens")
+    credit = next(limit for limit in saved.limits if limit["kind"] == "credits")
+    assert credit["per_unit"] == [
+        {"of": "tokens_in", "credits": 1, "units": 1000},
+        {"of": "tokens_out", "credits": 3, "units": 1},
+    ]
+    assert saved.meter == {"kind": "usage", "continuous": False}
+    page = people.as_alba.get(change(saved)).content.decode()
+    assert 'name="by_tokens_in_units" value="1000"' in page
+    assert '<option value="usage" selected>' in page
+    assert people.as_alba.post(change(saved), fields | {"by_tokens_out_credits": "4"})
+    saved.refresh_from_db()
+    assert saved.limits[-1]["per_unit"][1]["credits"] == 4
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"meter_kind": ""},
+        {"meter_kind": "json"},
+        {"meter_kind": "json", "meter_tokens_out": "/out"},
+        {"meter_kind": "json", "meter_tokens_in": "in"},
+        {"credits_amount": ""},
+        {"by_tokens_in_credits": ""},
+    ],
+)
+def test_what_is_priced_by_tokens_must_say_where_they_are(
+    people: People, wrong: dict[str, str]
+) -> None:
+    fields = {
+        "route": people.sold.route_id,
+        "name": "Tokens",
+        "credits_amount": "5000",
+        "credits_max_per_call": "50",
+        "by_tokens_in_credits": "1",
+        "meter_kind": "usage",
+        "_save": "1",
+    }
+    assert people.as_alba.post(ADD, price_fields(**fields | wrong)).status_code == 200
+    assert not RouteQuote.objects.filter(name="Tokens").exists()
