@@ -67,7 +67,9 @@ def probe(
     except TimeoutError:
         return Failed(f"No answer within {PROBE_SECONDS:.0f} seconds.")
     except httpx.TransportError as exc:
-        return Failed(f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__)
+        said = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
+        hint = ". Does your API run there?" if isinstance(exc, httpx.ConnectError) else ""
+        return Failed(f"{said}{hint}")
     except ssl.SSLError as exc:
         return Failed(f"The TLS settings cannot be used: {exc.reason}")
     except httpx.InvalidURL as exc:

@@ -2,6 +2,7 @@ import http.server
 import threading
 import time
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,17 @@ def test_answer_is_told_with_its_first_bytes(upstream: int) -> None:
     assert Upstream.asked[0][1].endswith(f":{upstream}")
 
 
+def test_connection_goes_to_the_address_that_was_checked(
+    upstream: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is not asked for again: by then it could say something else."""
+    checked = [ip_address("127.0.0.1")]
+    monkeypatch.setattr(probing, "check_upstream", lambda *_: checked)
+    answer = probing.probe(f"http://name.invalid:{upstream}/", LOOPBACK)
+    assert isinstance(answer, Answered)
+    assert (answer.address, Upstream.asked) == ("127.0.0.1", [("/", f"name.invalid:{upstream}")])
+
+
 def test_redirect_is_shown_and_not_followed(upstream: int) -> None:
     answer = probing.probe(f"http://127.0.0.1:{upstream}/moved", LOOPBACK)
     assert isinstance(answer, Answered)
@@ -103,6 +115,7 @@ def test_nobody_listening_is_said(unused_tcp_port: int) -> None:
     answer = probing.probe(f"http://127.0.0.1:{unused_tcp_port}/", LOOPBACK)
     assert isinstance(answer, Failed)
     assert "Connect" in answer.reason
+    assert answer.reason.endswith("Does your API run there?")
 
 
 def test_upstream_of_an_own_authority_that_asks_for_a_certificate(tmp_path: Path) -> None:
