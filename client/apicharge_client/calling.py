@@ -61,7 +61,8 @@ def call(buyer: Buyer, client: httpx.Client, wanted: Call) -> int:
     except httpx.TransportError as exc:
         raise Unreachable(f"{wanted.url}: {type(exc).__name__} {exc}.") from exc
     if response.status_code >= 400:
-        sys.stderr.write(f"apicharge: {_failure(response)}\n")
+        after_body = "\n" if wanted.output is None and sys.stdout.isatty() else ""
+        sys.stderr.write(f"{after_body}apicharge: {_failure(response)}\n")
         return CALL_FAILED
     return 0
 
