@@ -18,6 +18,7 @@ from gateway.ledgers import sole
 from gateway.ledgers.booking import Bookings
 from gateway.ledgers.database import DatabaseLedger
 from gateway.ledgers.rates import LocalRates
+from gateway.ledgers.redis import RedisRates
 from gateway.proxy import Gate
 from gateway.snapshots import Snapshots
 from marketplace import pages
@@ -120,7 +121,7 @@ def mounted() -> MountedGate | None:
         prefix=settings.GATE_PREFIX,
         upstream_networks=tuple(ip_network(text) for text in settings.UPSTREAM_NETWORKS),
     )
-    rates = LocalRates(sole.lock())
+    rates = RedisRates(settings.REDIS_URL) if settings.REDIS_URL else LocalRates(sole.lock())
     leasing = Leasing(DatabaseLedger(), settings.HOME / "journals", rates)
     source = Snapshots(prefix=settings.GATE_PREFIX, poll_seconds=config.snapshot_poll_seconds)
     return MountedGate(Gate(config, leasing, source, _ports()))

@@ -60,12 +60,16 @@ class Pacer:
         self._waiting.append(waiter)
         if self._timer is None:
             self._timer = loop.call_later(TICK_S, self._tick, loop)
+        self._hurry()
         try:
             return await waiter.future
         except asyncio.CancelledError:
             if waiter.future.done() and not waiter.future.cancelled():
                 self._stock += waiter.future.result()
             raise
+
+    def _hurry(self) -> None:
+        """Somebody began to wait; the next tick serves him."""
 
     def give_back(self, units: int) -> None:
         self._stock += units

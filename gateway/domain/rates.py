@@ -143,6 +143,7 @@ def concurrency(fields: Fields) -> Concurrency:
 
 SPEED_MAX = 10**12
 PACE_WINDOW_MAX = 60
+PACE_IDLE_US = 150_000
 PACE_TICKS = 50  # A second: how often those who wait are served.
 WINDOW_MAX = 366 * 86_400  # Beyond it, it is a quota: `calls` with a window.
 
@@ -286,7 +287,7 @@ class RateState:
 
 class PaceState:
     """A bandwidth's bucket. An idle one holds a 20th of a window, so there are no bursts; one that
-    is waited for may fall a quarter of a window behind and catch up, so that late ticks cost none.
+    is used may fall a quarter of a window behind and catch up, so that late ticks cost nothing.
     """
 
     __slots__ = ("_behind", "_bucket", "_burst", "_is_waited_for", "_per_second")
@@ -316,5 +317,6 @@ class PaceState:
         return granted
 
     def _refill(self, now_us: int) -> None:
-        capacity = self._behind if self._is_waited_for else self._burst
+        is_used = self._is_waited_for or now_us - self._bucket.at_us < PACE_IDLE_US
+        capacity = self._behind if is_used else self._burst
         refill(self._bucket, self._per_second, capacity, now_us)

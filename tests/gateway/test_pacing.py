@@ -81,7 +81,8 @@ async def grant(most: int, wanted: int) -> int:
 
 async def test_the_slower_of_two_decides_and_what_is_not_granted_goes_back() -> None:
     both = (pacer(10_000_000), pacer(100_000))
-    assert pacing.take_now(both, 50_000) == 5_000
-    assert both[0]._stock == 45_000
+    passed = pacing.take_now(both, 50_000)
+    assert 5_000 <= passed < 6_000
+    assert both[0]._stock == 50_000 - passed
     assert await pacing.take(both, 65_536, partial(grant, 7)) == 7
     assert both[1]._stock > 0

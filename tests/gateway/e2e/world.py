@@ -65,7 +65,7 @@ class World:
         self.source = HeldSource()
         ledger: Ledger = options.pop("ledger", self.ledger)
         source: Source = options.pop("source", self.source)
-        self.leasing = Leasing(ledger, home / "journals")
+        self.leasing = Leasing(ledger, home / "journals", options.pop("rates", None))
         self.bookings = MemoryBookings()
         ports = options.pop("ports", Ports(bookings=self.bookings))
         networks = options.pop("networks", ["127.0.0.1/32"])
