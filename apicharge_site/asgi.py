@@ -29,15 +29,14 @@ OBJECTS_BEFORE_COLLECTION = 10_000
 NOT_HERE = Reply(404, [(b"content-type", b"text/plain")], b"This node answers gated routes only.\n")
 
 
-async def http(scope: Scope, receive: Receive, send: Send) -> None:
+def http(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     if gate is not None and gate.owns(scope):
-        await gate(scope, receive, send)
-    elif scope["path"] in PATHS:
-        await health(scope, receive, send)
-    elif serves_site:
-        await site(scope, receive, send)
-    else:
-        await answer(send, NOT_HERE)
+        return gate(scope, receive, send)
+    if scope["path"] in PATHS:
+        return health(scope, receive, send)
+    if serves_site:
+        return site(scope, receive, send)
+    return answer(send, NOT_HERE)
 
 
 async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from typing import TypeVar
@@ -83,13 +83,16 @@ class MountedGate:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._starting: asyncio.Task[None] | None = None
+        self.owns = gate.owns
 
-    def owns(self, scope: Scope) -> bool:
-        return self._gate.owns(scope)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # Hands over without a coroutine of its own: each would cost every call.
+        if self._has_started():
+            return self._gate(scope, receive, send)
+        return self._started(scope, receive, send)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._has_started():
-            await self.start()
+    async def _started(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.start()
         await self._gate(scope, receive, send)
 
     async def start(self) -> None:
@@ -112,19 +115,24 @@ class MountedGate:
         return self._gate.routing.table is not None and self._gate.routing.is_fresh()
 
 
+def config() -> GateConfig:
+    return GateConfig(
+        origin=settings.ORIGIN,
+        prefix=settings.GATE_PREFIX,
+        upstream_networks=tuple(ip_network(text) for text in settings.UPSTREAM_NETWORKS),
+        own_addresses=settings.OWN_ADDRESSES,
+    )
+
+
 def mounted() -> MountedGate | None:
     """None where the role has no gate."""
     if settings.ROLE not in {"all", "gateway"}:
         return None
-    config = GateConfig(
-        origin=settings.ORIGIN,
-        prefix=settings.GATE_PREFIX,
-        upstream_networks=tuple(ip_network(text) for text in settings.UPSTREAM_NETWORKS),
-    )
+    told = config()
     rates = RedisRates(settings.REDIS_URL) if settings.REDIS_URL else LocalRates(sole.lock())
     leasing = Leasing(DatabaseLedger(), settings.HOME / "journals", rates)
-    source = Snapshots(prefix=settings.GATE_PREFIX, poll_seconds=config.snapshot_poll_seconds)
-    return MountedGate(Gate(config, leasing, source, _ports()))
+    source = Snapshots(prefix=settings.GATE_PREFIX, poll_seconds=told.snapshot_poll_seconds)
+    return MountedGate(Gate(told, leasing, source, _ports()))
 
 
 def _ports() -> Ports:

@@ -25,6 +25,7 @@ if ROLE not in {"all", "gateway", "console", "worker"}:
     )
 
 PORT = env.int("PORT", default=8000)
+OWN_ADDRESSES = frozenset({("127.0.0.1", PORT)})  # Of every loopback address; no upstream.
 SANDBOX_PORT = env.int("SANDBOX_PORT", default=8001)
 ORIGIN = env.str("APICHARGE_ORIGIN", default=f"http://127.0.0.1:{PORT}").rstrip("/")
 HOME = Path(env.str("APICHARGE_HOME", default=str(BASE_DIR / ".state"))).absolute()

@@ -52,6 +52,7 @@ NOT_PUBLIC_V6 = [
 NOT_HTTP_PORTS = frozenset({2049, 2379, 2380, 3306, 5432, 6000, 6379, 9042, 11211, 27017})
 LOW_PORTS = frozenset({80, 443})
 PORT_LOW_MAX = 1023
+LOOPBACK = "127.0.0.1"
 SCHEMES = {"http": 80, "https": 443}
 
 
@@ -73,14 +74,21 @@ class Policy:
         return Policy(tuple(ip_network(network) for network in networks), frozenset(own))
 
     def check(self, address: Address, port: int) -> None:
+        if (_heard_at(address), port) in self.own_addresses:
+            raise AddressRefused(f"{address} port {port} is this gateway itself.")
         if any(address in network for network in self.networks):
             return
         if not is_public(address):
             raise AddressRefused(f"{address} is not a public address.")
-        if (str(address), port) in self.own_addresses:
-            raise AddressRefused(f"{address} port {port} is this gateway itself.")
         if port in NOT_HTTP_PORTS or (port <= PORT_LOW_MAX and port not in LOW_PORTS):
             raise AddressRefused(f"Port {port} is not one that an HTTP API is called on.")
+
+
+def _heard_at(address: Address) -> str:
+    """LOOPBACK for whatever reaches a listener of this machine by a loopback address."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    plain = mapped or address
+    return LOOPBACK if plain.is_loopback or plain.is_unspecified else str(plain)
 
 
 def is_public(address: Address) -> bool:

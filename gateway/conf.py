@@ -29,7 +29,7 @@ class GateConfig:
     upstream_networks: tuple[Network, ...] = ()
     """Where an upstream may live beside public addresses."""
     own_addresses: frozenset[tuple[str, int]] = frozenset()
-    """(address, port) of our own listeners: no upstream, unless in upstream_networks."""
+    """(address, port) of our own listeners: no upstream, whatever upstream_networks says."""
     console_cookies: frozenset[str] = field(
         default_factory=lambda: frozenset({"sessionid", "csrftoken", "messages"})
     )

@@ -12,11 +12,12 @@ per request would cost more than the requests' own share of this.
 """
 
 import asyncio
-import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
+from weakref import ref
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import (
@@ -55,25 +56,27 @@ class Cycle(RequestResponseCycle):
         else:
             await super().send(message)
 
-    def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def _begin(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
-        lines = [STATUS_LINE[status][:-2]]
-        for name, value in headers:
-            if name not in _names_seen:
+        lines = [STATUS_LINE[status][:-2], *map(b": ".join, headers)]
+        if not _names_seen.issuperset(map(_name_of, headers)):
+            for name, _ in headers:
                 _check_name(name)
-            if name in _FRAMING:
+        if not _FRAMING.isdisjoint(map(_name_of, headers)):
+            for name, value in headers:
                 self._frame(name, value.lower())
-            lines.append(name + b": " + value)
         if not self.keep_alive:
             lines.append(b"connection: close")
         has_body = self.scope["method"] != "HEAD" and status not in WITHOUT_BODY
         if self.chunked_encoding is None and has_body:
             self.chunked_encoding = True
             lines.append(b"transfer-encoding: chunked")
-        if _UNPRINTABLE(b"".join(lines)):
+        lines += _END
+        head = b"\r\n".join(lines)
+        if len(head.translate(None, _CONTROLS)) != len(head) - 2 * (len(lines) - 1):
             raise RuntimeError("A header has a line break or another control character.")
-        self.transport.write(b"\r\n".join([*lines, b"", b""]))
+        self.transport.write(head)
 
     def _frame(self, name: bytes, value: bytes) -> None:
         if name == b"content-length" and self.chunked_encoding is None:
@@ -87,7 +90,9 @@ class Cycle(RequestResponseCycle):
 
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
-_UNPRINTABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+_CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte != 0x09)
+_END = (b"", b"")
+_name_of = itemgetter(0)
 _names_seen: set[bytes] = set()
 NAMES_SEEN_MAX = 1000
 
@@ -123,7 +128,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         # The application's task has not run yet. uvicorn names its class deep inside a long method.
         self.cycle.__class__ = Cycle
-        abort = partial(self._abort, self.cycle)
+        # Weak: the cycle has the scope, and what refers to itself is left to garbage collection.
+        abort = partial(self._abort, ref(self.cycle))
         self.scope["extensions"] = {"abort": abort}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
@@ -135,14 +141,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._answered_at = self.loop.time()
         super().on_response_complete()
 
-    def _abort(self, cycle: RequestResponseCycle) -> None:
+    def _abort(self, answering: ref[RequestResponseCycle]) -> None:
         """End a running answer so that its reader sees that it is not whole.
 
         What was written is still delivered, because it was charged; the connection then closes
         without the last chunk. Who does not read is ended by the write deadline.
         """
-        cycle.disconnected = True
-        self.transport.close()
+        cycle = answering()
+        if cycle is not None:
+            cycle.disconnected = True
+            self.transport.close()
 
     def look(self, now: float) -> None:
         if self._headers_are_late(now) or self._body_is_late(now) or self._is_not_read(now):
@@ -204,7 +212,7 @@ def listener(host: str, port: int, *, backlog: int = 2048) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _limit_unsent(bound)
+        limit_unsent(bound)
         bound.bind((host, port))
         bound.listen(backlog)
     except BaseException:
@@ -214,7 +222,8 @@ def listener(host: str, port: int, *, backlog: int = 2048) -> socket.socket:
     return bound
 
 
-def _limit_unsent(bound: socket.socket) -> None:
+def limit_unsent(bound: socket.socket) -> None:
+    """For the connections that a listening socket will accept."""
     # Without it megabytes lie in the kernel, charged, and readable after the grant has ended.
     option: Any = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
     bound.setsockopt(socket.IPPROTO_TCP, option, NOTSENT_LOWAT_BYTES)

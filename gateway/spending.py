@@ -84,6 +84,9 @@ class Allowance:
         )
         self._policy = policy_header(grant.limits)
         self._names = rate_limit_names(grant.limits)
+        self._left_format = ", ".join(
+            f'"{self._names[supply.index]}";r=%d;t=%d' for supply in self.supplies
+        ).encode()
 
     def acquire_now(self, now_s: float) -> "Reservation | Refused | Unavailable | None":
         """Reserve one call of what is held. None: `await acquire()`."""
@@ -299,19 +302,18 @@ class Allowance:
 
     def rate_limit_headers(self, now_s: float) -> tuple[bytes, bytes]:
         """`RateLimit-Policy` and `RateLimit`, with what is left as far as this node knows."""
-        now = self._clock()
         grant_left_s = max(0, int(self.ends_at_s - now_s))
-        members = []
+        figures: list[int] = []
         for supply in self.supplies:
-            until = supply.window_until
-            reset_s = grant_left_s
-            if not math.isinf(until):
-                reset_s = min(reset_s, retry_after_s(until - now))
-            left = supply.left + supply.holding.amount - supply.holding.spent
-            members.append(f'"{self._names[supply.index]}";r={left};t={reset_s}')
+            reset_s, holding = grant_left_s, supply.holding
+            if supply.window_until != math.inf:
+                reset_s = min(reset_s, retry_after_s(supply.window_until - self._clock()))
+            figures += (supply.left + holding.amount - holding.spent, reset_s)
+        left = self._left_format % tuple(figures)
         if self.standing is not None:
-            members += self.standing.members(self._names)
-        return self._policy, ", ".join(members).encode()
+            members = [*filter(None, [left.decode()]), *self.standing.members(self._names)]
+            left = ", ".join(members).encode()
+        return self._policy, left
 
     @property
     def is_idle(self) -> bool:

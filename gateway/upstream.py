@@ -117,17 +117,20 @@ class Upstreams:
         self._root_certificates = root_certificates
         self._pins: dict[tuple[str, str, int, int, int], _Pin] = {}
 
-    async def send(self, base_url: str, asked: Asked, body: Body | None) -> Answer:
+    def send(self, base_url: str, asked: Asked, body: Body | None) -> Awaitable[Answer]:
         """The answer's head, from the first address of this upstream that takes the connection."""
-        cluster = asked.cluster
-        pin = self._pins.get((base_url, cluster.client_id, *asked.timeouts))
+        pin = self._pins.get((base_url, asked.cluster.client_id, *asked.timeouts))
         if pin is None or not (pin.is_literal or pin.is_fresh()):
-            try:
-                pin = await self._pin(base_url, cluster, asked.timeouts)
-            except (AddressRefused, Unresolvable) as exc:
-                raise UpstreamFault(End.UPSTREAM_UNREACHABLE, NO_ADDRESS) from exc
+            return self._send_pinned(base_url, asked, body)
         if len(pin.clients) == 1:
-            return await _send(pin.clients[0], pin, asked, body)
+            return _send(pin.clients[0], pin, asked, body)
+        return _send_to_one(pin, asked, body)
+
+    async def _send_pinned(self, base_url: str, asked: Asked, body: Body | None) -> Answer:
+        try:
+            pin = await self._pin(base_url, asked.cluster, asked.timeouts)
+        except (AddressRefused, Unresolvable) as exc:
+            raise UpstreamFault(End.UPSTREAM_UNREACHABLE, NO_ADDRESS) from exc
         return await _send_to_one(pin, asked, body)
 
     async def _pin(self, base_url: str, cluster: Cluster, timeouts: Timeouts) -> "_Pin":

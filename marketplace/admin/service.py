@@ -230,7 +230,8 @@ class ServiceAdmin(OwnRowsAdmin[Service]):
             raise Http404
         tls = probing.Shown(service.tls_ca, service.tls_certificate, service.tls_key)
         changes = publishing.read_transform(service)
-        outcome = probing.probe(row.url, Policy.of(settings.UPSTREAM_NETWORKS), tls, changes)
+        policy = Policy.of(settings.UPSTREAM_NETWORKS, settings.OWN_ADDRESSES)
+        outcome = probing.probe(row.url, policy, tls, changes)
         answered = outcome if isinstance(outcome, probing.Answered) else None
         return self._page(
             request,

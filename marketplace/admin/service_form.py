@@ -105,7 +105,7 @@ class ServiceForm(ReachingForm):
 def refusal(url: str) -> str | None:
     """Why this upstream may not be called; None where it may. Asks the name service."""
     try:
-        check_upstream(url, Policy.of(settings.UPSTREAM_NETWORKS))
+        check_upstream(url, Policy.of(settings.UPSTREAM_NETWORKS, settings.OWN_ADDRESSES))
     except AddressRefused as exc:
         private = "not a public address" in str(exc)
         return f"{exc} {PRIVATE_HINT}" if private else str(exc)

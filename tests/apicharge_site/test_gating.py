@@ -4,8 +4,10 @@ import asyncio
 import threading
 
 import pytest
+from django.conf import settings
 
 from apicharge_site import gating
+from gateway.addresses import AddressRefused, Policy, check_upstream
 
 
 async def test_what_waits_beside_is_bounded() -> None:
@@ -41,3 +43,12 @@ async def test_process_is_ready_while_strangers_keep_the_others_waiting() -> Non
             assert await asyncio.wait_for(gating.database_answers(), 5)
         finally:
             go_on.set()
+
+
+def test_gate_refuses_itself_as_an_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "UPSTREAM_NETWORKS", ["127.0.0.0/8"])
+    config = gating.config()
+    policy = Policy(config.upstream_networks, config.own_addresses)
+    check_upstream(f"http://127.0.0.1:{settings.PORT + 1}/", policy)
+    with pytest.raises(AddressRefused, match="itself"):
+        check_upstream(f"http://127.0.0.1:{settings.PORT}/", policy)

@@ -61,6 +61,16 @@ def test_own_listener_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.9.9.9", "0.0.0.0", "0x7f.1", "[::1]", "[::]", "[::ffff:127.0.0.1]"]
+)
+def test_own_listener_is_refused_though_its_network_is_listed(host: str) -> None:
+    policy = Policy.of(["0.0.0.0/0", "::/0"], own=[("127.0.0.1", 8000)])
+    check_upstream(f"http://{host}:8001/", policy)
+    with pytest.raises(AddressRefused, match="itself"):
+        check_upstream(f"http://{host}:8000/", policy)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         *("ftp://h/", "file:///etc/passwd", "gopher://h", "//h", "h", "", "http://"),

@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(
         self, *, host: str, port: int, fd: int | None, drain: int, **_options: object
     ) -> None:
-        listeners = self._bind(host, port) if fd is None else [socket.socket(fileno=fd)]
+        listeners = self._bind(host, port) if fd is None else [_inherited(fd)]
         # Without a broker this process is the whole of the embedded default: it works, too.
         embedded = settings.ROLE == "all" and not settings.REDIS_URL
         stop_workers = start_workers(app, settings.HOME / "beat") if embedded else None
@@ -39,3 +39,10 @@ class Command(BaseCommand):
             return listening.sockets(host, port)
         except OSError as error:
             raise CommandError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+
+
+def _inherited(fd: int) -> socket.socket:
+    """Whoever bound it need not know what our connections must have."""
+    inherited = socket.socket(fileno=fd)
+    listening.limit_unsent(inherited)
+    return inherited
