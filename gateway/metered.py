@@ -156,7 +156,8 @@ class Exchange:
         return self._task.uncancel()
 
     def _ledger_end(self) -> End:
-        return End.LEDGER_LOST if self.is_answered else End.LEDGER_UNAVAILABLE
+        served = self.is_answered or self._upload_begun
+        return End.LEDGER_LOST if served else End.LEDGER_UNAVAILABLE
 
     def _settle(self) -> None:
         assert self.end is not None

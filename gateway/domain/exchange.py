@@ -63,7 +63,7 @@ class End(StrEnum):
     OUTSIDE_SCHEDULE = "outside_schedule"
 
     LEDGER_UNAVAILABLE = "ledger_unavailable"  # Before anything was sent.
-    LEDGER_LOST = "ledger_lost"  # In a running body.
+    LEDGER_LOST = "ledger_lost"  # In a running body, of either direction.
     CLOSING = "closing"
     FAULT = "fault"
 

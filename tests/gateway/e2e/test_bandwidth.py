@@ -149,6 +149,7 @@ async def test_a_slow_reader_is_not_starved_by_a_greedy_one(world: World) -> Non
     assert sum(size for _, size in await greedy) >= 300_000
 
 
+@pytest.mark.soak  # It measures the loop's lateness: alone on the machine.
 async def test_pacing_of_a_thousand_streams_leaves_the_loop_free(world: World) -> None:
     grant = world.grant(limits=[sold("down", 2_000_000)])
     standing = world.leasing.allowance(grant).standing
