@@ -123,7 +123,9 @@ async def test_uploads_at_once_deliver_no_byte_over(cluster: Cluster) -> None:
         answers = await at_once([Call(url, token, "POST", body) for url in urls])
     finally:
         await upstream.stop()
-    assert (upstream.received, await used(cluster, grant)) == (limit, limit), answers
+    # Aborting a request to the upstream may overtake the last piece that was passed on.
+    assert upstream.received <= limit, answers
+    assert await used(cluster, grant) == limit, answers
 
 
 async def test_stopped_processes_end_well_and_leave_no_lease(cluster: Cluster) -> None:
