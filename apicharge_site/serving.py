@@ -14,6 +14,7 @@ import uvicorn
 
 from apicharge_site.asgi import application, health
 from gateway.listening import HttpProtocol
+from gateway.socket_listening import OPTIONS, WebSocketProtocol
 
 DRAIN_SECONDS = 30
 KEEP_ALIVE_SECONDS = 75
@@ -56,7 +57,8 @@ def serve(
     config = uvicorn.Config(
         application,
         http=HttpProtocol,
-        ws="none",
+        ws=WebSocketProtocol,
+        **OPTIONS,
         lifespan="on",
         access_log=False,
         log_config=None,

@@ -104,9 +104,9 @@ class Exchange:
     def is_answered(self) -> bool:
         return self._head is not None
 
-    def cut(self, end: End) -> None:
+    def cut(self, end: End, detail: str = "") -> None:
         if self.end is None:
-            self.end = end
+            self.end, self.detail = end, detail
             self._cancel()
 
     def _cancel(self) -> None:
@@ -127,10 +127,10 @@ class Exchange:
             elif self.state is State.SENT and waited_ms >= self.terms.timeouts.first_byte_ms:
                 self.cut(End.UPSTREAM_SILENT)
 
-    async def run(self, call: Call) -> None:
+    async def run(self, conversation: Awaitable[None]) -> None:
         """Until `end` is set. Only a cancellation from outside is raised."""
         try:
-            await self._converse(call)
+            await conversation
         except asyncio.CancelledError:
             self.end = self.end or End.CLOSING
             if not self._cuts or self._foreign_cancellations() > 0:
@@ -183,7 +183,7 @@ class Exchange:
             if clamped:
                 self.terms.saying.clamped(self.terms.token.grant.id)
 
-    async def _converse(self, call: Call) -> None:
+    async def converse(self, call: Call) -> None:
         self.state = advance(self.state, Step.SEND)
         answer = await call(self._upload if self._inbox is not None else None)
         self._waiting_since = None

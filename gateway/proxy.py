@@ -49,14 +49,14 @@ class Gate:
         self.config = config
         self.routing = Routing(source)
         self.watch = Watch()
-        self._leasing = leasing
-        self._identifying = Identifying(self.routing, tokens_kept=config.tokens_kept)
-        self._challenge = Challenge(config, ports or Ports())
+        self.leasing = leasing
+        self.identifying = Identifying(self.routing, tokens_kept=config.tokens_kept)
+        self.challenge = Challenge(config, ports or Ports())
         self.saying = Saying(None if ports is None else ports.bookings)
         self.routing.on_run_out = self._run_out
-        policy = Policy(config.upstream_networks, config.own_addresses)
+        self.policy = Policy(config.upstream_networks, config.own_addresses)
         self._upstreams = Upstreams(
-            policy,
+            self.policy,
             pool_idle_max=config.pool_idle_max,
             root_certificates=config.extra_root_certificates,
         )
@@ -81,17 +81,17 @@ class Gate:
         head = sift(scope["headers"], self.config.console_cookies)
         if scope["method"] == "OPTIONS" and (reply := self._preflight(scope, head)):
             return await answer(send, reply)
-        found = self._identifying.identify(scope, head, now_s)
+        found = self.identifying.identify(scope, head, now_s)
         if isinstance(found, Refusal):
             return await self._refuse(found, scope, send)
         request = upstream_request(scope, head, found, now_s)
-        allowance = self._leasing.allowance(found.token.grant)
+        allowance = self.leasing.allowance(found.token.grant)
         admitted = allowance.acquire_now(now_s) or await allowance.acquire(now_s)
         if not isinstance(admitted, Reservation):
-            return await self._refuse(_refusal(admitted, found), scope, send, allowance)
+            return await self._refuse(refusal(admitted, found), scope, send, allowance)
         report = Report(found.token.grant, admitted, request) if allowance.is_metered else None
         terms = Terms(
-            loop=self._loop,
+            loop=self.loop,
             now_s=now_s,
             token=found.token,
             allowance=allowance,
@@ -108,7 +108,8 @@ class Gate:
         self.watch.add(exchange)
         call = self._calling.call(request)
         try:
-            await exchange.run(call.send if report is None else report.sending(call.send))
+            send_call = call.send if report is None else report.sending(call.send)
+            await exchange.run(exchange.converse(send_call))
         finally:
             self.watch.remove(exchange)
             call.end()
@@ -138,7 +139,7 @@ class Gate:
     async def _refuse(
         self, refusal: Refusal, scope: Scope, send: Send, allowance: Allowance | None = None
     ) -> None:
-        reply = await self._challenge.reply(refusal, scope, self.routing.table)
+        reply = await self.challenge.reply(refusal, scope, self.routing.table)
         if allowance is not None:
             reply.headers.extend(limit_headers(allowance, time.time()))
         await answer(send, reply)
@@ -147,15 +148,15 @@ class Gate:
         asked = header(scope["headers"], b"access-control-request-method")
         if not head.origin or asked is None:
             return None
-        found = self._identifying.route(scope, head, asked)
-        return None if isinstance(found, Refusal) else self._challenge.preflight(scope, found.route)
+        found = self.identifying.route(scope, head, asked)
+        return None if isinstance(found, Refusal) else self.challenge.preflight(scope, found.route)
 
     async def start(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        await self._leasing.start()
+        self.loop = asyncio.get_running_loop()
+        await self.leasing.start()
         await self.routing.start(on_withdrawal=self._withdraw)
-        self._watching = self._loop.create_task(self.watch.run())
-        self._probing = self._loop.create_task(self._calling.probe(self._probed))
+        self._watching = self.loop.create_task(self.watch.run())
+        self._probing = self.loop.create_task(self._calling.probe(self._probed))
 
     async def stop(self) -> None:
         """Exchanges that the server did not let end are cut; then all leases go back."""
@@ -166,7 +167,7 @@ class Gate:
             await asyncio.gather(task, return_exceptions=True)
         await self.routing.stop()
         await self.saying.stop()
-        await self._leasing.stop()
+        await self.leasing.stop()
         await self._upstreams.close()
 
     def _probed(self) -> Sequence[Cluster]:
@@ -179,7 +180,7 @@ class Gate:
         self.watch.cut(End.EXHAUSTED, lambda token: token.grant.id in grant_ids)
 
 
-def _refusal(refused: Refused | Unavailable, found: Identified) -> Refusal:
+def refusal(refused: Refused | Unavailable, found: Identified) -> Refusal:
     route = found.match.route.id
     if isinstance(refused, Unavailable):
         return Refusal(

@@ -1,13 +1,23 @@
 """What one exchange reserved, and takes as it goes: paced, counted, and settled exactly once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
 from gateway import pacing
-from gateway.domain.allowance import Holding, close, settle, void
+from gateway.domain.allowance import (
+    Holding,
+    Refused,
+    close,
+    give_back_newest,
+    settle,
+    take_whole,
+    void,
+)
 from gateway.domain.limits import Direction
 from gateway.ledgers.rates import Standing
+from gateway.supply import Supply
+from gateway.waiting import Needs
 
 
 class Purse(Protocol):
@@ -23,6 +33,9 @@ class Purse(Protocol):
     def give_back_bytes(
         self, taken: dict[Holding, int], direction: Direction, units: int
     ) -> None: ...
+    def of_direction(self, direction: Direction) -> tuple[Supply, ...]: ...
+    def holds_now(self) -> bool: ...
+    async def wait_whole(self, take_now: Callable[[], bool], needs: Needs) -> Refused | None: ...
 
 
 class Reservation:
@@ -68,6 +81,40 @@ class Reservation:
         """Reserve as often as the units counted so far cost; False: nothing is left for it."""
         return await self.allowance.cover(self._taken, count)
 
+    def take_message(self, direction: Direction, size: int) -> bool:
+        """Whether a message of `size` bytes may be passed on now; else `await wait_message()`."""
+        standing = self.allowance.standing
+        if standing is not None and standing.pacers[direction]:
+            return False
+        return self._take_message(direction, size)
+
+    async def wait_message(self, direction: Direction, size: int) -> Refused | None:
+        """As take_message, paced, and from the ledger if need be; a refusal is the end."""
+        standing, left = self.allowance.standing, size
+        while standing is not None and standing.pacers[direction] and left:
+            left -= await pacing.take(standing.pacers[direction], left, _all_of_it)
+        needs = [(supply.position, units) for supply, units in self._costs(direction, size)]
+        return await self.allowance.wait_whole(partial(self._take_message, direction, size), needs)
+
+    def _take_message(self, direction: Direction, size: int) -> bool:
+        """All that it costs, or nothing of it."""
+        costs = self._costs(direction, size)
+        if not costs:
+            return True
+        if self._is_settled or not self.allowance.holds_now():
+            return False
+        return take_whole(self._taken, [(supply.holding, units) for supply, units in costs])
+
+    def give_back_message(self, direction: Direction, size: int) -> None:
+        """Taken, but not delivered."""
+        for supply, units in self._costs(direction, size):
+            give_back_newest(self._taken, supply.limit, units)
+
+    def _costs(self, direction: Direction, size: int) -> list[tuple[Supply, int]]:
+        if not size:
+            return []
+        return [(supply, size) for supply in self.allowance.of_direction(direction)]
+
     def settle(
         self,
         *,
@@ -92,3 +139,7 @@ class Reservation:
         if self.allowance.standing is not None:
             self.allowance.standing.release()
         return clamped
+
+
+async def _all_of_it(wanted: int) -> int:
+    return wanted

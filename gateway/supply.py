@@ -68,7 +68,7 @@ class Supply:
     def _used_since_mark(self) -> int:
         return max(0, self.holding.spent - self.mark)
 
-    def draw(self, grant_id: str, waiting: int) -> Draw:
+    def draw(self, grant_id: str, waiting: int, least: int = 0) -> Draw:
         holding = self.holding
         return Draw(
             slot=holding.slot,
@@ -81,6 +81,7 @@ class Supply:
             waiting=waiting,
             last_second=max(self.last_second, self._used_since_mark()),
             asked=self.asked,
+            least=least,
         )
 
     def apply(
