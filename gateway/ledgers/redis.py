@@ -12,6 +12,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -48,6 +49,7 @@ class RedisRates:
         self._standings: dict[int, RedisStanding] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._heart: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     def standing(self, grant_id: str, limits: Sequence[Limit]) -> Standing | None:
         if not any(map(is_refilling, limits)):
@@ -81,8 +83,8 @@ class RedisRates:
         self._heart = self._loop.create_task(self._keep_beating())
 
     async def stop(self) -> None:
+        self._stopping.set()
         if self._heart is not None:
-            self._heart.cancel()
             await asyncio.gather(self._heart, *self._tasks, return_exceptions=True)
         await self.call("nodes", PREFIX, self.node, NODE_LIFE_MS, 1)
         await self._redis.aclose()
@@ -134,13 +136,19 @@ class RedisRates:
         self._trusted_at = float("inf")
 
     async def _keep_beating(self) -> None:
+        """Told to stop, not cancelled: a command in which that is lost would go on for ever."""
         beats = 0
-        while True:
-            await asyncio.sleep(BEAT_S)
+        while not await self._stops_within(BEAT_S):
             beats += 1
             await self._beat()
             if self._is_up and beats % SAY_AGAIN_BEATS == 0:
                 self._say_again()
+
+    async def _stops_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        return self._stopping.is_set()
 
     async def _beat(self) -> None:
         answer = await self.call("nodes", PREFIX, self.node, NODE_LIFE_MS, 0)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -241,3 +241,20 @@ async def test_flushed_redis_is_told_again_what_runs(server: Server) -> None:
         assert sum(await ask_all(of, 30)) == 0
         await eventually(lambda: all(node.is_trusted for node in each), 5)
         assert sum(await ask_all(of, 30)) == 0
+
+
+class Deaf(RedisRates):
+    """Its commands lose a cancellation, as a client can whose connection breaks meanwhile."""
+
+    async def call(self, script: str, key: str, *arguments: str | int) -> list[int] | None:  # noqa: ARG002
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.1)
+        return None
+
+
+async def test_a_node_stops_whatever_its_command_makes_of_it() -> None:
+    node = Deaf("redis://127.0.0.1:1/0")
+    async with asyncio.timeout(10):
+        await node.start()
+        await asyncio.sleep(0.55)  # In the middle of a beat, more likely than not.
+        await node.stop()
