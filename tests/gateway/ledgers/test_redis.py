@@ -246,7 +246,7 @@ async def test_flushed_redis_is_told_again_what_runs(server: Server) -> None:
 class Deaf(RedisRates):
     """Its commands lose a cancellation, as a client can whose connection breaks meanwhile."""
 
-    async def call(self, script: str, key: str, *arguments: str | int) -> list[int] | None:  # noqa: ARG002
+    async def call(self, script: str, key: str, *arguments: str | int) -> list[int] | None:
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(0.1)
         return None
