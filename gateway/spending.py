@@ -93,7 +93,7 @@ class Allowance:
         standing = self.standing
         if standing is None:
             return self._reserve_now(now_s)
-        if standing.is_remote:
+        if standing.remote is not None:
             return EXPIRED if now_s >= self.ends_at_s else None
         refused = standing.refusal(now_s)
         if refused is not None:
@@ -125,19 +125,19 @@ class Allowance:
         return self._final(needs) or refused
 
     async def acquire(self, now_s: float) -> "Reservation | Refused | Unavailable":
-        standing = self.standing
-        if standing is None or not standing.is_remote:
+        remote = None if self.standing is None else self.standing.remote
+        if remote is None:
             return await self._acquire(lambda: self.acquire_now(now_s))
-        refused = await standing.obtain(now_s)
+        refused = await remote.obtain(now_s)
         if refused is not None:
             return self._first_of(refused, now_s)
         try:
             outcome = await self._acquire(lambda: self._reserve_now(now_s))
         except BaseException:
-            standing.undo()
+            remote.undo()
             raise
         if not isinstance(outcome, Reservation):
-            standing.undo()
+            remote.undo()
         return outcome
 
     async def _acquire(

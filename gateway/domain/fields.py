@@ -1,7 +1,9 @@
 """How the fields of a limit are read, and how quantities are said. Each kind of limit uses both."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 from gateway.domain.units import INTEGER_MAX
 
@@ -14,6 +16,22 @@ class Direction(StrEnum):
     UP = "up"
     DOWN = "down"
     BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Directed:
+    """A limit of what flows one way, or both ways together."""
+
+    kind: ClassVar[str]
+
+    direction: Direction
+
+    @property
+    def name(self) -> str:
+        return self.kind if self.direction is Direction.BOTH else f"{self.kind}-{self.direction}"
+
+    def counts(self, direction: Direction) -> bool:
+        return self.direction in {direction, Direction.BOTH}
 
 
 class Fields:

@@ -13,6 +13,7 @@ from typing import ClassVar, TypeGuard
 
 from gateway.domain import rates, schedules
 from gateway.domain.fields import (
+    Directed,
     Direction,
     Fields,
     LimitError,
@@ -61,7 +62,7 @@ class Calls:
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class Data(Directed):
     """Body bytes. None is reserved by an admission; each chunk takes its own."""
 
     kind: ClassVar[str] = "data"
@@ -69,7 +70,6 @@ class Data:
     quantum: ClassVar[int] = DATA_QUANTUM_BYTES
     per_call: ClassVar[int] = 0
 
-    direction: Direction
     bytes: int
     window_seconds: int | None = None
 
@@ -78,15 +78,8 @@ class Data:
         return self.bytes
 
     @property
-    def name(self) -> str:
-        return self.kind if self.direction is Direction.BOTH else f"{self.kind}-{self.direction}"
-
-    @property
     def reserved_per_call(self) -> int:
         return 0
-
-    def counts(self, direction: Direction) -> bool:
-        return self.direction in {direction, Direction.BOTH}
 
     def terms(self) -> dict[str, object]:
         return {

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from gateway.domain.fields import (
-    Direction,
+    Directed,
     Fields,
     LimitError,
     byte_words,
@@ -85,26 +85,18 @@ class Concurrency:
 
 
 @dataclass(frozen=True, slots=True)
-class Bandwidth:
+class Bandwidth(Directed):
     """Paced, never refused. Over `window_seconds` it is smooth: see PaceState."""
 
     kind: ClassVar[str] = "bandwidth"
     unit: ClassVar[str] = "content-bytes"
 
-    direction: Direction
     bytes_per_second: int
     window_seconds: int = 1
 
     @property
     def total(self) -> int:
         return self.bytes_per_second * self.window_seconds
-
-    @property
-    def name(self) -> str:
-        return self.kind if self.direction is Direction.BOTH else f"{self.kind}-{self.direction}"
-
-    def counts(self, direction: Direction) -> bool:
-        return self.direction in {direction, Direction.BOTH}
 
     def terms(self) -> dict[str, object]:
         return {

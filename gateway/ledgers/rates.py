@@ -59,10 +59,17 @@ class Hours:
         return Refused(Why.SCHEDULE, self.limit, retry_after_s(wait_s))
 
 
+class Remote(Protocol):
+    """A standing that has to be asked elsewhere, and waited for."""
+
+    async def obtain(self, now_s: float) -> Refusal | None:
+        """What `refusal` and `take` do together. `undo`: it was not used."""
+
+    def undo(self) -> None: ...
+
+
 class Standing:
     """How one grant stands with its refilling limits on this node."""
-
-    is_remote = False
 
     def __init__(self, limits: Sequence[Limit], clock: Callable[[], float]) -> None:
         """Of all the limits of a grant, those that refill."""
@@ -88,6 +95,10 @@ class Standing:
             for position, limit in enumerate(self.limits)
             if not isinstance(limit, Bandwidth)
         ]
+
+    @property
+    def remote(self) -> Remote | None:
+        return None
 
     def _pacer(self, limit: Bandwidth) -> Pacer:
         return Pacer(limit, self.now_us)
@@ -129,13 +140,6 @@ class Standing:
             now_us = self.now_us()
             for state in self.rates.values():
                 state.take(1, now_us)
-
-    async def obtain(self, now_s: float) -> Refusal | None:
-        """`refusal` and `take`, where that has to be asked for. `undo`: it was not used."""
-        raise NotImplementedError
-
-    def undo(self) -> None:
-        raise NotImplementedError
 
     def release(self) -> None:
         """The exchange ended, however it did."""

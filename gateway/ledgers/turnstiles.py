@@ -10,7 +10,7 @@ from gateway.domain.allowance import Refused, Why, retry_after_s
 from gateway.domain.limits import Limit
 from gateway.domain.rates import SECOND_US, Bandwidth, Concurrency, PaceState, Rate, RateState
 from gateway.domain.schedules import Schedule
-from gateway.ledgers.rates import AT_ONCE_RETRY_S, Hours, Refusal, Standing
+from gateway.ledgers.rates import AT_ONCE_RETRY_S, Hours, Refusal, Remote, Standing
 from gateway.pacing import Pacer
 
 LIFE_MS = 10_000  # What a node that died had running counts for so long.
@@ -35,12 +35,26 @@ class Nodes(Protocol):
     def running(self, standing: "RedisStanding", *, is_open: bool) -> None: ...
 
 
+class Counter(Protocol):
+    """What a turnstile lets pass, counted in Redis, or by this node's share of it."""
+
+    has_news: bool  # For Redis, though nobody waits.
+
+    @property
+    def left(self) -> int: ...
+    async def admit(self, count: int) -> tuple[int, int]:
+        """How many of them, and the microseconds until it is worth asking again."""
+
+    def undo(self) -> None:
+        """One that was admitted was not used, or has ended."""
+
+
 class Turnstile:
     """Those who wait, and the one script that runs for them."""
 
-    def __init__(self, key: str, nodes: Nodes) -> None:
-        self.key = key
-        self.nodes = nodes
+    def __init__(self, counter: Counter, nodes: Nodes) -> None:
+        self.counter = counter
+        self._nodes = nodes
         self._waiting: deque[asyncio.Future[int]] = deque()
         self._is_serving = False
 
@@ -59,14 +73,14 @@ class Turnstile:
     def serve(self) -> None:
         if not self._is_serving:
             self._is_serving = True
-            self.nodes.spawn(self._serve())
+            self._nodes.spawn(self._serve())
 
     async def _serve(self) -> None:
         try:
-            while self._waiting or self.has_news():
+            while self._waiting or self.counter.has_news:
                 batch = [each for each in self._waiting if not each.done()]
                 self._waiting.clear()
-                admitted, wait_us = await self.admit(len(batch))
+                admitted, wait_us = await self.counter.admit(len(batch))
                 for position, each in enumerate(batch):
                     if not each.done():
                         each.set_result(0 if position < admitted else max(1, wait_us))
@@ -75,20 +89,22 @@ class Turnstile:
         finally:
             self._is_serving = False
 
-    def has_news(self) -> bool:
-        return False
-
-    async def admit(self, count: int) -> tuple[int, int]:
-        raise NotImplementedError
-
     def undo(self) -> None:
-        """One that was admitted was not used."""
-        raise NotImplementedError
+        self.counter.undo()
+        if self.counter.has_news:
+            self.serve()
+
+    def say_again(self) -> None:
+        self.counter.has_news = True
+        self.serve()
 
 
-class RateTurnstile(Turnstile):
+class RateCounter:
+    has_news = False
+
     def __init__(self, key: str, nodes: Nodes, limit: Rate) -> None:
-        super().__init__(key, nodes)
+        self.key = key
+        self.nodes = nodes
         self.limit = limit
         self.left = limit.total
         self._mine = RateState(limit, self._now_us())  # What this node admitted.
@@ -106,7 +122,8 @@ class RateTurnstile(Turnstile):
         if answer is None:
             return self._admit_by_share(count)
         self._share = None
-        granted, wait_us, self.left = answer
+        granted, wait_us, left = answer
+        self.left = max(0, left)
         self._mine.take(granted, self._now_us())
         return granted, wait_us
 
@@ -141,32 +158,30 @@ class RateTurnstile(Turnstile):
         await self.nodes.tell("rate", self.key, *self._arguments(-1))
 
 
-class ConcurrencyTurnstile(Turnstile):
+class ConcurrencyCounter:
     """This node's absolute number is what Redis hears: repeating it changes nothing."""
 
     def __init__(self, key: str, nodes: Nodes, limit: Concurrency) -> None:
-        super().__init__(key, nodes)
+        self.key = key
+        self.nodes = nodes
         self.limit = limit
         self.running = 0
         self.others = 0
-        self._has_news = False
+        self.has_news = False
 
-    def has_news(self) -> bool:
-        return self._has_news
-
-    def say_again(self) -> None:
-        self._has_news = True
-        self.serve()
+    @property
+    def left(self) -> int:
+        return max(0, self.limit.count - self.running - self.others)
 
     async def admit(self, count: int) -> tuple[int, int]:
-        self._has_news = False
+        self.has_news = False
         ask = self.nodes.ask if count else self.nodes.tell
         running = self.running
         arguments = (self.nodes.node, running + count, running, self.limit.count, LIFE_MS, 0)
         answer = await ask("concurrency", self.key, *arguments)
         if answer is None:
             admitted = max(0, min(count, self.nodes.share(self.limit.count) - self.running))
-            self._has_news = False  # It cannot be said now; what is said again later says it all.
+            self.has_news = False  # It cannot be said now; what is said again later says it all.
         else:
             has, self.others = answer
             admitted = min(count, has - running)
@@ -176,7 +191,7 @@ class ConcurrencyTurnstile(Turnstile):
     def undo(self) -> None:
         self.running -= 1
         assert self.running >= 0
-        self.say_again()
+        self.has_news = True
 
 
 class SharedPacer(Pacer):
@@ -232,14 +247,20 @@ class RedisStanding(Standing):
         self._nodes = nodes
         self._keys = {id(limit): f"{grant_id}:{index}" for index, limit in enumerate(limits)}
         super().__init__(limits, nodes.clock)
-        self._turnstiles: dict[int, RateTurnstile | ConcurrencyTurnstile] = {}
+        self._turnstiles: dict[int, Turnstile] = {}
         for position, limit in enumerate(self.limits):
+            key = self._keys[id(limit)]
             if isinstance(limit, Rate):
-                self._turnstiles[position] = RateTurnstile(self._keys[id(limit)], nodes, limit)
+                self._turnstiles[position] = Turnstile(RateCounter(key, nodes, limit), nodes)
             elif isinstance(limit, Concurrency):
-                key = self._keys[id(limit)]
-                self._turnstiles[position] = ConcurrencyTurnstile(key, nodes, limit)
-        self.is_remote = bool(self._turnstiles)
+                self._turnstiles[position] = Turnstile(ConcurrencyCounter(key, nodes, limit), nodes)
+        by_kind = [(self.limits[position], each) for position, each in self._turnstiles.items()]
+        self._of_rates = [each for limit, each in by_kind if isinstance(limit, Rate)]
+        self._of_concurrency = [each for limit, each in by_kind if isinstance(limit, Concurrency)]
+
+    @property
+    def remote(self) -> Remote | None:
+        return self if self._turnstiles else None
 
     def _pacer(self, limit: Bandwidth) -> Pacer:
         return SharedPacer(self._keys[id(limit)], self._nodes, limit)
@@ -284,31 +305,22 @@ class RedisStanding(Standing):
 
     def undo(self) -> None:
         """Rates too; `release` gives the rest back."""
-        for turnstile in self._turnstiles.values():
-            if isinstance(turnstile, RateTurnstile):
-                turnstile.undo()
+        _undo(self._of_rates)
         self.release()
 
     def release(self) -> None:
         super().release()
-        for turnstile in self._turnstiles.values():
-            if isinstance(turnstile, ConcurrencyTurnstile):
-                turnstile.undo()
+        _undo(self._of_concurrency)
         if not self.open:
             self._nodes.running(self, is_open=False)
 
     def say_again(self) -> None:
-        for turnstile in self._turnstiles.values():
-            if isinstance(turnstile, ConcurrencyTurnstile):
-                turnstile.say_again()
+        for turnstile in self._of_concurrency:
+            turnstile.say_again()
 
     def left(self, position: int) -> tuple[int, float] | None:
         turnstile = self._turnstiles.get(position)
-        if isinstance(turnstile, RateTurnstile):
-            return max(0, turnstile.left), 0.0
-        if isinstance(turnstile, ConcurrencyTurnstile):
-            return max(0, turnstile.limit.count - turnstile.running - turnstile.others), 0.0
-        return None
+        return None if turnstile is None else (turnstile.counter.left, 0.0)
 
     def is_idle(self) -> bool:
         return not self.open

@@ -56,10 +56,10 @@ class InProcess(BaseSyncClient):
         return Response(200, json.dumps(answer), {}, url)
 
     def get(self, url: str, params: object = None) -> Response:
-        raise NotImplementedError
+        raise AssertionError("The RPC takes posts only.")
 
     def stream(self, url: str, params: object = None) -> object:
-        raise NotImplementedError
+        raise AssertionError("The RPC has no streams.")
 
     def close(self) -> None:
         pass
