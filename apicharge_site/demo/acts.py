@@ -127,7 +127,7 @@ def refuse_expired_token(stage: Stage, bought: Bought) -> None:
     headers = {"apicharge": stage.customer.token(bought.grant, 2)}
     fresh = stage.customer.http.post(stage.rpc_url, json=call, headers=headers)
     stage.transcript.expect("within its two seconds", fresh.status_code, 200)
-    time.sleep(2.05)
+    time.sleep(2.05)  # The time itself is what is shown.
     late = stage.customer.http.post(stage.rpc_url, json=call, headers=headers)
     stage.transcript.expect("after them", late.status_code, 401)
     told = 'error="token_expired"' in late.headers["www-authenticate"]

@@ -12,7 +12,7 @@ BillingError
 │   └── PurchaseEnded              expired, rejected or failed: nothing was taken
 ├── Unprocessable 422
 │   ├── IdempotencyKeyReused · QuoteInvalid · QuoteExpired
-    │   ├── AuthorizationInvalid · PaymentNotFound
+│   ├── AuthorizationInvalid · PaymentNotFound
 │   └── CannotPay                  and its kinds: the detail says what to do
 ├── TooMany 429
 │   └── TooOften                   this client network asks more often than a buyer would

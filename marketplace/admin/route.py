@@ -4,17 +4,16 @@ from collections.abc import Sequence
 
 from django.contrib import admin
 from django.contrib.admin import RelatedOnlyFieldListFilter
-from django.db.models import Model, QuerySet
-from django.forms import BaseModelFormSet, Form, ModelForm
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from marketplace import holding, publishing
+from marketplace import holding
 from marketplace.admin.generic import FieldGroups, FieldOptions, Fieldsets
 from marketplace.admin.route_form import RouteForm
-from marketplace.admin.scoping import OwnRowsAdmin, OwnRowsInline
+from marketplace.admin.scoping import OwnRowsInline, PublishedAdmin
 from marketplace.domain import plans
 from marketplace.models import Route, RouteQuote
 
@@ -48,7 +47,7 @@ class PriceInline(OwnRowsInline[RouteQuote, Route]):
 
 
 @admin.register(Route)
-class RouteAdmin(OwnRowsAdmin[Route]):
+class RouteAdmin(PublishedAdmin[Route]):
     owner_path = "service__provider"
     form = RouteForm
     list_display = ["name", "service", "slug", "path", "shown_methods", "on_sale"]
@@ -82,16 +81,6 @@ class RouteAdmin(OwnRowsAdmin[Route]):
         self, request: HttpRequest, obj: Route | None = None
     ) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}
-
-    def save_related(
-        self,
-        request: HttpRequest,
-        form: Form,
-        formsets: "Sequence[BaseModelFormSet[Model, ModelForm[Model]]]",
-        change: bool,
-    ) -> None:
-        super().save_related(request, form, formsets, change)
-        publishing.publish()
 
     def get_deleted_objects(
         self, objs: Sequence[Route] | QuerySet[Route], request: HttpRequest

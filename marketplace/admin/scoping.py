@@ -5,15 +5,17 @@ history, deletion, autocomplete, and the choices of a foreign key, which are ask
 of the model that it points to.
 """
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import ClassVar, Generic, TypeVar
 
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Field, ForeignKey, Model, QuerySet
+from django.forms import BaseModelFormSet, Form, ModelChoiceField, ModelForm
 from django.forms import Field as FormField
-from django.forms import ModelChoiceField
 from django.http import HttpRequest
 
+from marketplace import publishing
 from marketplace.admin.generic import ModelAdmin, TabularInline
 from marketplace.models import Provider
 
@@ -105,6 +107,20 @@ class OwnRowsAdmin(_Choices, ModelAdmin[M], Generic[M]):
 
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return self._allows("delete", request, obj, super().has_delete_permission(request, obj))
+
+
+class PublishedAdmin(OwnRowsAdmin[M], Generic[M]):
+    """Rows that gateways know of: each change of a row or its inlines is published with it."""
+
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: Form,
+        formsets: "Sequence[BaseModelFormSet[Model, ModelForm[Model]]]",
+        change: bool,
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        publishing.publish()
 
 
 class OwnRowsInline(_Choices, TabularInline[M, P], Generic[M, P]):

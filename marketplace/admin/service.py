@@ -10,8 +10,8 @@ from django.contrib import admin
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Model, QuerySet
-from django.forms import BaseInlineFormSet, BaseModelFormSet, Form, ModelForm
+from django.db.models import QuerySet
+from django.forms import BaseInlineFormSet, Form, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -24,7 +24,7 @@ from gateway.addresses import Policy
 from marketplace import probing, publishing
 from marketplace.admin.generic import FieldOptions, Fieldsets
 from marketplace.admin.route_form import InlineRouteForm, RouteFormSet
-from marketplace.admin.scoping import OwnRowsAdmin, OwnRowsInline, seller
+from marketplace.admin.scoping import OwnRowsInline, PublishedAdmin, seller
 from marketplace.admin.service_form import ServiceForm, UpstreamForm, UpstreamFormSet, refusal
 from marketplace.models import Route, Service, Upstream
 
@@ -114,7 +114,7 @@ class RouteInline(OwnRowsInline[Route, Service]):
 
 
 @admin.register(Service)
-class ServiceAdmin(OwnRowsAdmin[Service]):
+class ServiceAdmin(PublishedAdmin[Service]):
     owner_path = "provider"
     form = ServiceForm
     list_display = ["name", "slug", "state", "category", "provider", "updated_at"]
@@ -186,16 +186,6 @@ class ServiceAdmin(OwnRowsAdmin[Service]):
         if owner is not None:
             obj.provider = owner
         super().save_model(request, obj, form, change)
-
-    def save_related(
-        self,
-        request: HttpRequest,
-        form: Form,
-        formsets: "Sequence[BaseModelFormSet[Model, ModelForm[Model]]]",
-        change: bool,
-    ) -> None:
-        super().save_related(request, form, formsets, change)
-        publishing.publish()
 
     def delete_model(self, request: HttpRequest, obj: Service) -> None:
         with transaction.atomic():

@@ -35,6 +35,15 @@ def buy(buyer: Buyer, gateway: FakeGateway, client: httpx.Client, spent: str = "
     return run(buyer.acquire(gateway.origin, ROUTE, gateway.origin, spent), client)
 
 
+def lost_answer(buyer: Buyer, gateway: FakeGateway, client: httpx.Client) -> str:
+    """The id of a purchase that was signed, and nobody told the buyer what came of it."""
+    gateway.drop_answer_to = "/authorization"
+    with pytest.raises(Unreachable):
+        buy(buyer, gateway, client)
+    (purchase_id,) = gateway.purchases
+    return purchase_id
+
+
 def test_bought_grant_is_held(buyer: Buyer, gateway: FakeGateway, client: httpx.Client) -> None:
     grant = buy(buyer, gateway, client)
     assert (grant.route, grant.name, grant.price) == (ROUTE, "Hour pass", "0.25 USDC")
@@ -196,10 +205,7 @@ def test_unknown_outcome_is_taken_up_again_and_not_paid_twice(
 def test_lost_answer_to_the_signature_is_taken_up_again(
     buyer: Buyer, another: Callable[..., Buyer], gateway: FakeGateway, client: httpx.Client
 ) -> None:
-    gateway.drop_answer_to = "/authorization"
-    with pytest.raises(Unreachable):
-        buy(buyer, gateway, client)
-    (purchase_id,) = gateway.purchases
+    purchase_id = lost_answer(buyer, gateway, client)
     assert buy(another(), gateway, client).id == purchase_id
     assert gateway.signed == len(gateway.purchases) == 1
 
@@ -207,10 +213,7 @@ def test_lost_answer_to_the_signature_is_taken_up_again(
 def test_signature_that_never_arrived_is_handed_in_again(
     buyer: Buyer, another: Callable[..., Buyer], gateway: FakeGateway, client: httpx.Client
 ) -> None:
-    gateway.drop_answer_to = "/authorization"
-    with pytest.raises(Unreachable):
-        buy(buyer, gateway, client)
-    (purchase_id,) = gateway.purchases
+    purchase_id = lost_answer(buyer, gateway, client)
     gateway.purchases[purchase_id].status = "instructed"
     assert buy(another(), gateway, client).id == purchase_id
 
@@ -218,10 +221,7 @@ def test_signature_that_never_arrived_is_handed_in_again(
 def test_purchase_that_the_gateway_lost_is_recovered_by_its_quote(
     buyer: Buyer, another: Callable[..., Buyer], gateway: FakeGateway, client: httpx.Client
 ) -> None:
-    gateway.drop_answer_to = "/authorization"
-    with pytest.raises(Unreachable):
-        buy(buyer, gateway, client)
-    (purchase_id,) = gateway.purchases
+    purchase_id = lost_answer(buyer, gateway, client)
     gateway.forgotten[purchase_id] = gateway.purchases.pop(purchase_id)
     assert buy(another(), gateway, client).id == purchase_id
 
@@ -229,9 +229,7 @@ def test_purchase_that_the_gateway_lost_is_recovered_by_its_quote(
 def test_nothing_is_bought_while_a_signed_purchase_may_still_be_paid(
     buyer: Buyer, another: Callable[..., Buyer], gateway: FakeGateway, client: httpx.Client
 ) -> None:
-    gateway.drop_answer_to = "/authorization"
-    with pytest.raises(Unreachable):
-        buy(buyer, gateway, client)
+    lost_answer(buyer, gateway, client)
     gateway.purchases.clear()
     with pytest.raises(PurchasePending, match="does not know"):
         buy(another(), gateway, client)

@@ -108,7 +108,7 @@ def signature_in(offered: str) -> bytes:
         return _only_signature(_credentials(entry).signature)
     except AuthorizationInvalid:
         raise
-    except Exception as exc:
+    except Exception as exc:  # The reader of XDR has no common exception: all refuse.
         raise AuthorizationInvalid("entry_xdr cannot be read.") from exc
 
 

@@ -81,7 +81,7 @@ def checked_transaction(issued: str, offered: str, *, buyer: str, passphrase: st
         theirs = TransactionEnvelope.from_xdr(offered, passphrase)
         same = theirs.hash() == ours.hash()
         signatures = [decorated.signature for decorated in theirs.signatures]
-    except Exception as exc:
+    except Exception as exc:  # The reader of XDR has no common exception: all refuse.
         raise AuthorizationInvalid("transaction_xdr cannot be read.") from exc
     if not same:
         raise AuthorizationInvalid("transaction_xdr is not the transaction of this instruction.")
