@@ -38,8 +38,8 @@ check: .venv/developing ## lint, format, types, migrations
 	$(BIN)/python manage.py check --fail-level WARNING
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-bench: .venv/installed ## requests per second: nginx, the proxy without the gate, the proxy with it
-	$(BIN)/python -m benchmarks
+bench: .venv/benching ## what the gate costs, beside nginx, nginx+Lua+Redis and Envoy (FULL=1, CASES="small …")
+	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(CASES)
 
 fmt: .venv/developing ## format, and mend what lint can mend
 	$(BIN)/ruff format .
@@ -48,6 +48,7 @@ fmt: .venv/developing ## format, and mend what lint can mend
 requirements: .venv/developing ## pin what requirements*.in ask for, anew
 	$(COMPILE) --upgrade requirements.in -o requirements.txt
 	$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) --upgrade requirements-bench.in -o requirements-bench.txt
 
 clean: ## remove the virtual environment, the caches and the local state
 	rm -rf .venv .state .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -65,4 +66,8 @@ clean: ## remove the virtual environment, the caches and the local state
 .venv/developing: requirements-dev.txt .venv/installed
 	@echo "Installing what requirements-dev.txt pins into .venv …"
 	@$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+.venv/benching: requirements-bench.txt .venv/installed
+	@$(INSTALL) -r requirements-bench.txt || echo "Envoy cannot be installed here: the benchmark goes without it."
 	@touch $@
