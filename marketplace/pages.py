@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db.models import Count, Prefetch, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 
-from marketplace import browsing, describing, explaining, quoting
+from marketplace import browsing, describing, explaining, openapi, quoting
 from marketplace.browsing import Search
 from marketplace.context import site
 from marketplace.domain import plans
+from marketplace.indexing import linked_data
 from marketplace.models import Category, Route, RouteQuote, Service
 from marketplace.showing import RoutePlans, gate_address, plan, route_plans
 
@@ -66,8 +67,17 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "priced": [route for route in routes if route.plans],
         "address": gate_address(found),
         "snippets": routes[0].snippets if routes else (),
+        "canonical": settings.ORIGIN + request.path,
+        "linked_data": linked_data(found, routes, request.path),
     }
     return render(request, "marketplace/service.html", context)
+
+
+def service_openapi(_request: HttpRequest, slug: str) -> JsonResponse:
+    found = get_object_or_404(Service.objects.gated(), slug=slug)
+    document = openapi.document(found, _with_prices(found))
+    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
+    return JsonResponse(document, headers=headers)
 
 
 def route(request: HttpRequest, slug: str, route_slug: str) -> HttpResponse:
@@ -118,12 +128,16 @@ def llms(_request: HttpRequest) -> HttpResponse:
 
 
 def _routes(of: Service) -> list[RoutePlans]:
+    return [route_plans(of, each, prices) for each, prices in _with_prices(of)]
+
+
+def _with_prices(of: Service) -> list[tuple[Route, list[RouteQuote]]]:
     on_sale = RouteQuote.objects.on_sale().order_by("amount", "name")
     standing = Route.objects.standing().filter(service=of).order_by("path", "pk")
-    with_prices = standing.prefetch_related(Prefetch("quotes", on_sale, "on_sale"))
+    found = standing.select_related("service")
     return [
-        route_plans(of, each, getattr(each, "on_sale"))  # noqa: B009  named by the Prefetch
-        for each in with_prices
+        (each, getattr(each, "on_sale"))  # noqa: B009  named by the Prefetch
+        for each in found.prefetch_related(Prefetch("quotes", on_sale, "on_sale"))
     ]
 
 

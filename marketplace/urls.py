@@ -1,17 +1,31 @@
+from django.contrib.sitemaps.views import index, sitemap
 from django.urls import path
+from django.views.decorators.cache import cache_control
 
 from marketplace import pages
+from marketplace.indexing import SITEMAPS, robots
 from marketplace.views import QuotesView
 
 app_name = "marketplace"
+MAPS = {"sitemaps": SITEMAPS}
+hourly = cache_control(public=True, max_age=3_600)
 
 urlpatterns = [
     path("", pages.catalogue, name="catalogue"),
     path("services/<slug:slug>/", pages.service, name="service"),
+    path("services/<slug:slug>/openapi.json", pages.service_openapi, name="service-openapi"),
     path("services/<slug:slug>/routes/<slug:route_slug>/", pages.route, name="route"),
     path("problems/", pages.problems, name="problems"),
     path("problems/<slug:slug>/", pages.problem, name="problem"),
     path("problems/<slug:slug>", pages.problem),  # As the problem's `type` spells it.
     path("llms.txt", pages.llms, name="llms"),
+    path("robots.txt", robots, name="robots"),
+    path(
+        "sitemap.xml",
+        hourly(index),
+        MAPS | {"sitemap_url_name": "marketplace:sitemap"},
+        name="sitemaps",
+    ),
+    path("sitemap-<slug:section>.xml", hourly(sitemap), MAPS, name="sitemap"),
     path("apicharge/v1/quotes", QuotesView.as_view(), name="quotes"),
 ]
