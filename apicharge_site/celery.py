@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apicharge_site.settings")
 
 from django.conf import settings
 
+TIDY_SECONDS = 60.0  # A bounded number of rows each time.
 STALE_SECONDS = 10  # Of a tick: the next one asks for the same rows.
 
 app = Celery("apicharge", broker=settings.REDIS_URL or "memory://localhost/")
@@ -46,6 +47,11 @@ app.conf.update(
         "follow payments": {
             "task": "billing.tasks.follow",
             "schedule": 0.5,
+            "options": {"expires": STALE_SECONDS},
+        },
+        "tidy up": {
+            "task": "billing.tasks.tidy",
+            "schedule": TIDY_SECONDS,
             "options": {"expires": STALE_SECONDS},
         },
     },

@@ -50,6 +50,14 @@ else:
     QUOTE_KEY_SEED = state.seed(HOME, "quote", env, production=PRODUCTION)
     GRANT_KEY_SEED = state.seed(HOME, "grant", env, production=PRODUCTION)
     CHANNEL_KEY_SEED = state.seed(HOME, "channel", env, production=PRODUCTION)
+# Public: quotes that these signed, and that were paid, still get their grants.
+FORMER_QUOTE_KEYS = state.public_keys(
+    "APICHARGE_FORMER_QUOTE_KEYS", env.list("APICHARGE_FORMER_QUOTE_KEYS", default=[])
+)
+# How long a purchase that nobody signed is kept once it has expired.
+EXPIRED_KEPT_DAYS = env.int("APICHARGE_EXPIRED_KEPT_DAYS", default=30)
+if EXPIRED_KEPT_DAYS < 1:
+    raise state.Misconfigured("APICHARGE_EXPIRED_KEPT_DAYS must be 1 or more.")
 
 SECRET_KEY = state.secret_key(HOME, env.str("APICHARGE_SECRET_KEY", default=""), PRODUCTION)
 ALLOWED_HOSTS = env.list("APICHARGE_HOSTS", default=["*"] if not PRODUCTION else [])

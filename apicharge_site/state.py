@@ -70,6 +70,13 @@ def seed(home: Path, name: str, env: environ.Env, *, production: bool) -> Secret
     return Secret(value)
 
 
+def public_keys(variable: str, given: list[str]) -> tuple[bytes, ...]:
+    """ed25519 public keys that the environment lists."""
+    if odd := [text for text in given if re.fullmatch(r"[0-9a-f]{64}", text) is None]:
+        raise Misconfigured(f"{variable}: {odd[0]!r} is not a public key of 64 hex digits.")
+    return tuple(map(bytes.fromhex, given))
+
+
 def seeds_given(env: environ.Env) -> list[str]:
     """The signing keys that the environment names, for a role that must have none."""
     names = [f"APICHARGE_{name}_KEY" for name in ("QUOTE", "GRANT", "CHANNEL")]

@@ -22,10 +22,16 @@ class Conf:
     origin: str
     chain: Chain
     rpc_url: str
+    expired_kept_s: int
 
 
 def conf() -> Conf:
-    return Conf(origin=settings.ORIGIN, chain=settings.CHAIN, rpc_url=settings.RPC_URL)
+    return Conf(
+        origin=settings.ORIGIN,
+        chain=settings.CHAIN,
+        rpc_url=settings.RPC_URL,
+        expired_kept_s=settings.EXPIRED_KEPT_DAYS * 86_400,
+    )
 
 
 @cache
@@ -33,7 +39,7 @@ def rail_at(rpc_url: str) -> Rail:
     return StellarRail(
         settings.CHAIN,
         rpc_url,
-        quote_signer=quoting.signer_public_key(),
+        quote_signers=quoting.signer_public_keys(),
         channel_key=_seed("CHANNEL_KEY_SEED"),
     )
 

@@ -5,6 +5,7 @@ a buyer's open instructions are counted by the database (a slot each), a client 
 """
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -97,10 +98,23 @@ def signable(
 
 
 def quote_from(document: object) -> SignedQuote:
-    """A quote that a client shows, when it is one that we signed."""
+    """A quote that a client shows, when it is one that we sign."""
+    return _verified(document, [quoting.signer_public_key()])
+
+
+def paid_quote_from(document: object) -> SignedQuote:
+    """As `quote_from`, by a former key too.
+
+    Only for what was paid: the contract took the payment, so it knew the key then. Nothing new is
+    sold by such a quote, since a key may have been given up because it leaked.
+    """
+    return _verified(document, quoting.signer_public_keys())
+
+
+def _verified(document: object, signers: Iterable[bytes]) -> SignedQuote:
     try:
         quote = quotes.from_json(document)
-        quotes.verify(quote, quoting.signer_public_key(), conf.conf().chain)
+        quotes.verify(quote, signers, conf.conf().chain)
     except QuoteError as exc:
         raise QuoteInvalid(f"{exc}.") from exc
     return quote

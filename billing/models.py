@@ -90,6 +90,11 @@ class Purchase(models.Model):
             models.Index(
                 fields=["due_at_ms"], condition=Q(due_at_ms__isnull=False), name="purchase_due"
             ),
+            models.Index(
+                fields=["moved_at_s"],
+                condition=Q(state=State.EXPIRED, authorized_at_s__isnull=True),
+                name="purchase_to_forget",
+            ),
             models.Index(fields=["digest"], name="purchase_digest"),
             models.Index(fields=["route", "created_at_s"], name="purchase_route"),
             models.Index(fields=["client_network", "state"], name="purchase_client_network"),
@@ -247,6 +252,7 @@ class IdempotentRequest(models.Model):
     answer = models.JSONField(null=True, blank=True)
 
     class Meta:
+        indexes = [models.Index(fields=["claimed_at_s"], name="request_to_forget")]
         constraints = [
             models.UniqueConstraint(fields=["buyer", "key"], name="one_request_per_key"),
         ]

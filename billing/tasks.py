@@ -4,7 +4,7 @@ import time
 
 from celery import shared_task
 
-from billing import advancing, following
+from billing import advancing, conf, following, tidying
 from billing.domain.errors import NetworkUnavailable
 
 
@@ -22,3 +22,8 @@ def advance_due() -> None:
 @shared_task(ignore_result=True, throws=(NetworkUnavailable,))
 def follow() -> None:
     following.follow(now_s=time.time())
+
+
+@shared_task(ignore_result=True)
+def tidy() -> None:
+    tidying.tidy(kept_s=conf.conf().expired_kept_s, now_s=time.time())

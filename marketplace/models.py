@@ -187,6 +187,11 @@ class Route(models.Model):
     def identifier(self) -> str:
         return f"{self.service.slug}/{self.slug}"
 
+    @property
+    def sells(self) -> bool:
+        """Whether its published prices are on sale."""
+        return self.removed_at is None and self.service.state == Service.State.PUBLISHED
+
 
 class RouteQuoteQuerySet(models.QuerySet["RouteQuote"]):
     def on_sale(self) -> Self:
@@ -203,7 +208,7 @@ class RouteQuote(models.Model):
 
     class State(models.TextChoices):
         DRAFT = "draft", "Draft"
-        PUBLISHED = "published", "On sale"
+        PUBLISHED = "published", "Published"
         RETIRED = "retired", "Retired"
 
     class Starts(models.TextChoices):

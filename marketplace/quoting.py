@@ -95,6 +95,11 @@ def signer_public_key() -> bytes:
     return ed25519.public_key(_seed())
 
 
+def signer_public_keys() -> tuple[bytes, ...]:
+    """Ours, and those that were before it: what they signed and sold is still owed."""
+    return signer_public_key(), *settings.FORMER_QUOTE_KEYS
+
+
 def _seed() -> bytes:
     if settings.QUOTE_KEY_SEED is None:
         raise NoQuoteKey

@@ -103,7 +103,7 @@ class Recovery(Endpoint):
             raise NotFound("There is no such purchase.")
         body = bodies.RecoverBody(data=request.data)
         body.is_valid(raise_exception=True)
-        quote = instructing.quote_from(body.validated_data["quote"])
+        quote = instructing.paid_quote_from(body.validated_data["quote"])
         purchase = recovering.recover(
             purchase_id, quote, client_network=client_network(request), now_s=time.time()
         )

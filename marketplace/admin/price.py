@@ -87,12 +87,13 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
         form_url: str = "",
         obj: RouteQuote | None = None,
     ) -> HttpResponse:
-        on_sale = obj is not None and obj.state == State.PUBLISHED
-        context["on_sale"] = on_sale
+        published = obj is not None and obj.state == State.PUBLISHED
+        context["published"] = published
+        context["sells"] = obj is not None and obj.route.sells
         context["limit_lines"] = limit_fields.lines(context["adminform"].form)
         context["unit_lines"] = meter_fields.lines(context["adminform"].form)
         context["next_version"] = (
-            pricing.next_version(obj.route, obj.name) if obj is not None and on_sale else 1
+            pricing.next_version(obj.route, obj.name) if obj is not None and published else 1
         )
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -120,7 +121,8 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
 
     def _saved(self, request: HttpRequest, price: RouteQuote) -> HttpResponse:
         if price.state == State.PUBLISHED:
-            said = f"{price} is on sale. Grants that were bought before stay as they are."
+            later = "" if price.route.sells else f" once {price.route.service} is published"
+            said = f"{price} is on sale{later}. Grants that were bought before stay as they are."
         else:
             said = f"{price} is saved as a draft: nobody can buy it yet."
         self.message_user(request, said, messages.SUCCESS)

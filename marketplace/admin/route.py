@@ -101,7 +101,10 @@ class RouteAdmin(PublishedAdmin[Route]):
     @admin.display(description="on sale")
     def on_sale(self, route: Route) -> str:
         states = [price.state for price in route.quotes.all()]
-        return plans.counted(states.count(RouteQuote.State.PUBLISHED), "price")
+        count = states.count(RouteQuote.State.PUBLISHED)
+        if count and not route.sells:
+            return f"no: the service is {route.service.state}"
+        return plans.counted(count, "price")
 
     @admin.display(description="sell it")
     def add_price(self, route: Route) -> str:

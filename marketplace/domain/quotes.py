@@ -9,7 +9,7 @@ people.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias, cast, get_args
 
@@ -145,8 +145,8 @@ def sign(quote: Quote, chain: Chain, seed: bytes) -> SignedQuote:
     )
 
 
-def verify(quote: SignedQuote, signer_public_key: bytes, chain: Chain) -> None:
-    """Raise `QuoteError` unless every field is covered by the signer's signature on this chain."""
+def verify(quote: SignedQuote, signers: Iterable[bytes], chain: Chain) -> None:
+    """Raise `QuoteError` unless every field is covered by a signer's signature on this chain."""
     asset = chain.assets.get(quote.asset)
     if asset is None or (asset.issuer, asset.sac) != (quote.asset_issuer, quote.sac):
         raise QuoteError(f"price: {quote.asset} of this issuer is not sold on {chain.name}")
@@ -155,8 +155,14 @@ def verify(quote: SignedQuote, signer_public_key: bytes, chain: Chain) -> None:
     signed = digest(chain, quote)
     if signed.hex() != quote.digest:
         raise QuoteError("digest: not the hash of this quote")
-    if not ed25519.verify(signer_public_key, signed, bytes.fromhex(quote.signature)):
+    if signer_of(quote, signers) is None:
         raise QuoteError("signature: not made by this marketplace's quote key")
+
+
+def signer_of(quote: SignedQuote, signers: Iterable[bytes]) -> bytes | None:
+    """Whose signature is under the quote's digest."""
+    signed, signature = bytes.fromhex(quote.digest), bytes.fromhex(quote.signature)
+    return next((key for key in signers if ed25519.verify(key, signed, signature)), None)
 
 
 def from_json(document: object) -> SignedQuote:

@@ -228,7 +228,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("draft", "Draft"),
-                            ("published", "On sale"),
+                            ("published", "Published"),
                             ("retired", "Retired"),
                         ],
                         default="draft",

@@ -42,7 +42,13 @@ def test_tasks_are_hints_without_results_or_moments(settings: object) -> None:
     assert app.conf.task_ignore_result
     assert app.conf.accept_content == ["json"]
     tasks = {name for name in app.tasks if name.startswith("billing.")}
-    assert tasks == {"billing.tasks.advance", "billing.tasks.advance_due", "billing.tasks.follow"}
+    assert {name.rpartition(".")[2] for name in tasks} == {
+        "advance",
+        "advance_due",
+        "follow",
+        "tidy",
+    }
     scheduled = {entry["task"]: entry["schedule"] for entry in app.conf.beat_schedule.values()}
     assert set(scheduled) <= tasks
+    assert scheduled.pop("billing.tasks.tidy") == 60.0
     assert max(scheduled.values()) <= 1.0

@@ -32,7 +32,7 @@ def test_document_names_issuer_chain_and_signer() -> None:
 def test_quote_says_what_the_version_says_and_verifies() -> None:
     price = shop.stall()
     quote = quoting.signed(price, shop.NOW_S)
-    quotes.verify(quote, quoting.signer_public_key(), chains.sandbox())
+    quotes.verify(quote, [quoting.signer_public_key()], chains.sandbox())
     assert (quote.route, quote.name, quote.amount) == ("weather/forecast", "Hour pass", 2_500_000)
     assert quote.payee == quote.treasury == shop.account("Alba")
     assert quote.limits == ({"kind": "calls", "count": 1000, "window_seconds": None},)

@@ -19,7 +19,7 @@ def test_anybody_gets_quotes_that_verify_and_live_ten_minutes(client: Client) ->
     assert response.headers["Access-Control-Allow-Origin"] == "*"
     document = response.json()
     [quote] = [quotes.from_json(each) for each in document["quotes"]]
-    quotes.verify(quote, bytes.fromhex(document["signer"]), chains.sandbox())
+    quotes.verify(quote, [bytes.fromhex(document["signer"])], chains.sandbox())
     assert quote.expires_at >= time.time() + 600
     assert quoting.find(quote.digest) == quote
 

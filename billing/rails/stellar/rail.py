@@ -6,6 +6,7 @@ enforced before it is built, so one that would fail costs nothing.
 
 import secrets
 import time
+from collections.abc import Sequence
 
 from stellar_sdk import StrKey, TransactionEnvelope, xdr
 from stellar_sdk.soroban_rpc import GetTransactionStatus, SendTransactionStatus
@@ -36,6 +37,7 @@ from billing.rails.port import (
 )
 from billing.rails.stellar import calls, envelopes, events, following, holdings, results
 from billing.rails.stellar.rpc import Rpc, account_key
+from marketplace.domain import quotes
 from marketplace.domain.chains import Chain
 
 # About 15 minutes at five seconds a ledger; clients refuse more than 200.
@@ -54,11 +56,11 @@ _SENT = {
 
 class StellarRail:
     def __init__(
-        self, chain: Chain, rpc_url: str, *, quote_signer: bytes, channel_key: bytes
+        self, chain: Chain, rpc_url: str, *, quote_signers: Sequence[bytes], channel_key: bytes
     ) -> None:
         self._chain = chain
         self._rpc = Rpc(rpc_url)
-        self._signer = quote_signer
+        self._signers = quote_signers  # The one that signs now, and those before it.
         self._channel_key = channel_key
         self._fee = (0.0, envelopes.BASE_FEE)
 
@@ -81,7 +83,7 @@ class StellarRail:
         holdings.check(order, entries)
         valid_until = entries.latest_ledger + VALID_FOR_LEDGERS
         entry = calls.unsigned_entry(
-            calls.invocation(order, self._signer, self._chain),
+            calls.invocation(order, self._signer(order), self._chain),
             order.buyer,
             nonce=int.from_bytes(secrets.token_bytes(8), "big", signed=True),
             valid_until=valid_until,
@@ -143,7 +145,7 @@ class StellarRail:
         entry = xdr.SorobanAuthorizationEntry.from_xdr(authorization.body)
         draft = envelopes.call_envelope(
             order,
-            signer=self._signer,
+            signer=self._signer(order),
             chain=self._chain,
             source=slot.channel.address,
             sequence=slot.sequence,
@@ -213,13 +215,17 @@ class StellarRail:
     def fund(self, address: str) -> bool:
         return self._rpc.ask_faucet(address)
 
+    def _signer(self, order: Order) -> bytes:
+        """As it was when the buyer was told what to sign."""
+        return quotes.signer_of(order.quote, self._signers) or self._signers[0]
+
     def _buyers_transaction(
         self, order: Order, *, sequence: int, last_ledger: int, last_moment_s: int
     ) -> str:
         """Simulated, so it also tells what the contract itself would say to this purchase."""
         draft = envelopes.call_envelope(
             order,
-            signer=self._signer,
+            signer=self._signer(order),
             chain=self._chain,
             source=order.buyer,
             sequence=sequence,

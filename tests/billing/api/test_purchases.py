@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from apicharge_site.state import Secret
 from billing import instructing, recovering
 from billing.domain.errors import InsufficientBalance
 from billing.models import AuditEntry, GrantedToken, IdempotentRequest, Purchase
 from billing.orders import terms_of
 from gateway.domain import tokens
+from marketplace import quoting
 from tests.billing.api.speaking import Api, worked
 from tests.billing.buying import PRICE, person, quote_for
 from tests.billing.working import BUYER, PAYEE, Shop, state_of
@@ -395,6 +397,23 @@ def test_whoever_shows_the_quote_gets_the_grant_of_a_lost_row(api: Api, shop: Sh
     again = api.post(f"purchases/{instruction['id']}/recover", {"quote": document})
     assert again.body == said.body
     assert GrantedToken.objects.count() == 1
+
+
+def test_former_quote_key_grants_what_was_paid_and_sells_nothing_new(
+    api: Api, shop: Shop, settings: Any
+) -> None:
+    document, free = quote(), quote(**FREE)
+    instruction = api.buy(document, BUYER).body
+    shop.rail.pay(terms_of(Purchase.objects.get()))
+    Purchase.objects.all().delete()
+    former = quoting.signer_public_key()
+    settings.QUOTE_KEY_SEED = Secret("07" * 32)
+    path = f"purchases/{instruction['id']}/recover"
+    assert api.post(path, {"quote": document}).problem == "quote-invalid"
+    settings.FORMER_QUOTE_KEYS = (former,)
+    assert api.post(path, {"quote": document}).body["status"] == "granted"
+    assert api.buy(document, BUYER).problem == "quote-invalid"
+    assert api.buy(free, BUYER).problem == "quote-invalid"
 
 
 def test_searches_of_the_chain_are_limited(

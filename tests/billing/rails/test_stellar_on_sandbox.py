@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from stellar_sdk import xdr
 
 from billing.domain.errors import CannotPay, NetworkUnavailable
 from billing.rails.port import (
     Absent,
     Applied,
     Authorization,
+    Instruction,
     Order,
     Refusal,
     Refused,
@@ -37,8 +39,8 @@ def rail(sandbox: RunningSandbox) -> StellarRail:
 
 
 def rail_at(url: str, **options: Any) -> StellarRail:
-    signer = options.get("quote_signer", quoting.signer_public_key())
-    return StellarRail(settings.CHAIN, url, quote_signer=signer, channel_key=MASTER)
+    signers = options.get("quote_signers", [quoting.signer_public_key()])
+    return StellarRail(settings.CHAIN, url, quote_signers=signers, channel_key=MASTER)
 
 
 @pytest.fixture
@@ -54,6 +56,11 @@ def make(sandbox: RunningSandbox, request: pytest.FixtureRequest) -> Callable[..
 
     order.buyer = people["buyer"]  # type: ignore[attr-defined] # who signs
     return order
+
+
+def call_in(instruction: Instruction) -> str:
+    entry = xdr.SorobanAuthorizationEntry.from_xdr(instruction.entry)
+    return entry.root_invocation.to_xdr()
 
 
 def instruct(rail: StellarRail, order: Order) -> Any:
@@ -82,7 +89,17 @@ def test_quote_of_another_signer_is_refused(
     order = make()
     quote = quotes.sign(order.quote, settings.CHAIN, stranger.seed)
     with pytest.raises(CannotPay, match=r"Error\(Contract, #7\)"):
-        instruct(rail_at(sandbox.url, quote_signer=stranger.key), replace(order, quote=quote))
+        instruct(rail_at(sandbox.url, quote_signers=[stranger.key]), replace(order, quote=quote))
+
+
+def test_what_was_instructed_before_the_quote_key_changed_is_still_paid(
+    sandbox: RunningSandbox, make: Callable[..., Order]
+) -> None:
+    order, successor = make(), person("the next quote signer")
+    instruction = instruct(rail_at(sandbox.url), order)
+    signers = [successor.key, quoting.signer_public_key()]
+    later = rail_at(sandbox.url, quote_signers=signers)
+    assert call_in(instruct(later, order)) == call_in(instruction)
 
 
 def test_buyer_does_not_buy_of_itself(rail: StellarRail, make: Callable[..., Order]) -> None:

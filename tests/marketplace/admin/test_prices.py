@@ -3,7 +3,7 @@ from django.urls import reverse
 
 from gateway.models import GrantLedger, Snapshot
 from marketplace import pricing
-from marketplace.models import RouteQuote
+from marketplace.models import RouteQuote, Service
 from tests.marketplace import shop
 from tests.marketplace.admin.people import People, price_fields
 
@@ -181,6 +181,17 @@ def test_stop_selling_retires_and_a_retired_price_is_read_only(people: People) -
     answer = people.as_alba.post(change(people.sold), price_fields(price="1", _publish="1"))
     assert answer.status_code == 403
     assert versions(people.sold) == [(1, "retired", 2_500_000)]
+
+
+def test_price_of_an_unpublished_service_is_not_said_to_be_on_sale(people: People) -> None:
+    Service.objects.update(state=Service.State.DRAFT)
+    said = people.as_alba.post(change(people.sold), price_fields(_publish="1"), follow=True)
+    page = said.content.decode()
+    assert "is on sale once Alba-Weather is published" in page
+    assert "published, and on sale once its service is." in page
+    routes = people.as_alba.get(reverse("admin:marketplace_route_changelist")).content.decode()
+    assert "no: the service is draft" in routes
+    assert offers() == []
 
 
 def test_draft_can_be_deleted_and_a_published_price_cannot(people: People) -> None:

@@ -29,7 +29,7 @@ def test_vector_is_read_written_and_verified(vector: dict[str, Any]) -> None:
     assert quotes.quote_scval(quote).to_xdr_bytes().hex() == vector["quote_xdr"]
     assert quotes.terms_digest(quote).hex() == vector["quote"]["terms"]
     assert quotes.digest(CHAIN, quote).hex() == vector["quote"]["digest"]
-    quotes.verify(quote, SIGNER, CHAIN)
+    quotes.verify(quote, [SIGNER], CHAIN)
     assert quote.to_json() == vector["quote"]
 
 
@@ -83,18 +83,18 @@ def changed(field: str, value: object) -> dict[str, Any]:
 def test_any_changed_field_breaks_the_signature(field: str, value: object) -> None:
     quote = quotes.from_json(changed(field, value))
     with pytest.raises(QuoteError):
-        quotes.verify(quote, SIGNER, CHAIN)
+        quotes.verify(quote, [SIGNER], CHAIN)
 
 
 def test_quote_of_another_signer_or_chain_is_refused() -> None:
     quote = quotes.from_json(PLAIN)
     with pytest.raises(QuoteError, match="signature"):
-        quotes.verify(quote, bytes(32), CHAIN)
+        quotes.verify(quote, [bytes(32)], CHAIN)
     with pytest.raises(QuoteError, match="price"):
-        quotes.verify(quote, SIGNER, chains.chain("testnet", CHAIN.contract))
+        quotes.verify(quote, [SIGNER], chains.chain("testnet", CHAIN.contract))
     moved = dataclasses.replace(CHAIN, passphrase="Standalone Network ; February 2017")
     with pytest.raises(QuoteError, match="digest"):
-        quotes.verify(quote, SIGNER, moved)
+        quotes.verify(quote, [SIGNER], moved)
 
 
 BAD: list[tuple[str, Any]] = [
@@ -164,7 +164,7 @@ def test_what_is_no_object_is_refused(document: object) -> None:
 def test_terms_without_one_canonical_form_are_refused(count: float) -> None:
     odd = changed("limits", [{"kind": "calls", "count": count}])
     with pytest.raises(QuoteError):
-        quotes.verify(quotes.from_json(odd), SIGNER, CHAIN)
+        quotes.verify(quotes.from_json(odd), [SIGNER], CHAIN)
 
 
 integers = st.integers(1, 2**53 - 1)
@@ -190,14 +190,14 @@ def test_signed_quote_survives_the_wire_and_verifies(
     signed = quotes.sign(quote, CHAIN, SEED)
     received = quotes.from_json(json.loads(json.dumps(signed.to_json())))
     assert received == signed
-    quotes.verify(received, SIGNER, CHAIN)
+    quotes.verify(received, [SIGNER], CHAIN)
 
 
 @given(st.dictionaries(st.sampled_from(list(PLAIN)), st.none() | st.text() | st.integers()))
 def test_no_input_raises_anything_but_a_quote_error(changes: dict[str, Any]) -> None:
     try:
         quote = quotes.from_json(PLAIN | changes)
-        quotes.verify(quote, SIGNER, CHAIN)
+        quotes.verify(quote, [SIGNER], CHAIN)
     except QuoteError:
         return
     assert quote.digest == PLAIN["digest"]
