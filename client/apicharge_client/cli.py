@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import httpx
 
-from apicharge_client import calling, keys, showing
+from apicharge_client import calling, keys, remaining, showing
 from apicharge_client.addressing import Place, locate
 from apicharge_client.arguments import GATEWAY, parser
 from apicharge_client.buying import Buyer
@@ -68,7 +68,11 @@ def _call(arguments: argparse.Namespace) -> int:
 
 def _grants(arguments: argparse.Namespace) -> int:
     buyer = _buyer(arguments, needs_key=False)
-    showing.grants(buyer.store.all(), now_s=buyer.clock(), as_json=arguments.json)
+    all_held, now_s, left = buyer.store.all(), buyer.clock(), {}
+    if not arguments.offline:
+        with _client() as client:
+            left = remaining.ask_all(all_held, client, now_s)
+    showing.grants(all_held, left, now_s=now_s, as_json=arguments.json)
     return 0
 
 

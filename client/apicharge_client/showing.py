@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from apicharge_client import remaining
+from apicharge_client.documents import Document
 from apicharge_client.quotes import Quote
+from apicharge_client.remaining import Left
 from apicharge_client.store import Grant, Held
 
 
@@ -33,12 +36,18 @@ def grant(origin: str, held: Grant, *, bought: bool, as_json: bool) -> None:
         _line("  To buy another, perhaps because it is used up: --again")
 
 
-def grants(all_held: Sequence[Held], *, now_s: float, as_json: bool) -> None:
+def grants(
+    all_held: Sequence[Held], left: Mapping[str, Left], *, now_s: float, as_json: bool
+) -> None:
     if as_json:
         _json(
             {
                 "grants": [
-                    {**_grant(held.origin, grant), "usable": grant.usable(now_s)}
+                    {
+                        **_grant(held.origin, grant),
+                        "usable": grant.usable(now_s),
+                        "limits": _limits(left.get(grant.id)),
+                    }
                     for held in all_held
                     for grant in held.grants
                 ],
@@ -51,10 +60,17 @@ def grants(all_held: Sequence[Held], *, now_s: float, as_json: bool) -> None:
             state = "usable" if one.usable(now_s) else "ended"
             _line(f"{state:6}  {held.origin}  {one.route}  {one.name} ({one.price})")
             _line(f"        grant {one.id}, until {_when(one.expires_at)}")
+            for words in remaining.words(left[one.id]) if one.id in left else []:
+                _line(f"        {words}")
         if held.pending:
             _line(f"under way  {held.origin}  {held.route}  purchase {held.pending.id}")
     if not all_held:
         _line("No grants. Buy one: apicharge buy URL --budget USDC:1")
+
+
+def _limits(left: Left | None) -> object:
+    """As the gateway says them; null: it was not asked, or did not say."""
+    return left.members.get("limits") if isinstance(left, Document) else None
 
 
 def token(grant: Grant, text: str, *, as_json: bool) -> None:

@@ -84,6 +84,8 @@ class FakeGateway:
                 return self.gated(path, headers)
             if parts[:3] == ["apicharge", "v1", "quotes"]:
                 return 200, self.quote_document(), {}
+            if parts[:3] == ["apicharge", "v1", "grants"]:
+                return self.left_of(parts[3], headers)
             if parts[:3] == ["apicharge", "v1", "purchases"]:
                 document = json.loads(body) if body else {}
                 return self.purchase(method, parts[3:], document)
@@ -182,6 +184,17 @@ class FakeGateway:
         header = {"alg": "EdDSA", "typ": "apicharge-grant+jwt", "kid": "k"}
         text = f"{_json64(header)}.{_json64(self.tamper_grant(claims))}"
         return f"{text}.{_b64(GRANT_KEY.sign(text.encode()).signature)}"
+
+    def left_of(self, grant_id: str, headers: dict[str, str]) -> tuple[int, Json, dict[str, str]]:
+        token = _presented(headers)
+        if not token or _claims(token.partition("~")[0])["jti"] != grant_id:
+            return problem(401, "invalid-token")
+        used = self.used.get(grant_id, 0)
+        total = self.calls_per_grant
+        calls = {"kind": "calls", "count": total, "window_seconds": None}
+        rate = {"kind": "rate", "count": 5, "window_seconds": 1, "used": None, "left": None}
+        limits = [{**calls, "used": used, "left": total - used, "renews_at": None}, rate]
+        return 200, {"id": grant_id, "route": self.route, "limits": limits}, {}
 
     def gated(self, path: str, headers: dict[str, str]) -> tuple[int, Json, dict[str, str]]:
         token = _presented(headers)

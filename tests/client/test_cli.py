@@ -173,6 +173,30 @@ def test_grants_are_listed_without_their_secrets(apicharge: Run, gateway: FakeGa
     assert "eyJ" not in plain + as_json
 
 
+def test_grants_say_what_is_left_of_them(apicharge: Run, gateway: FakeGateway) -> None:
+    apicharge("buy", gateway.url, "--budget", "USDC:1")
+    apicharge("call", gateway.url)
+    _, plain, _ = apicharge("grants")
+    assert plain.splitlines()[2:] == ["        2 of 3 calls left"]
+    listed = json.loads(apicharge("grants", "--json")[1])["grants"]
+    assert listed[0]["limits"][0]["left"] == 2
+
+
+def test_grants_are_listed_though_their_gateway_is_away(
+    apicharge: Run, gateway: FakeGateway
+) -> None:
+    apicharge("buy", gateway.url, "--budget", "USDC:1")
+    gateway.drop_answer_to = "/grants/"
+    code, plain, _ = apicharge("grants")
+    assert code == 0
+    assert "usable" in plain
+    assert "what is left is not known" in plain
+    gateway.drop_answer_to = "/grants/"
+    assert "left" not in apicharge("grants", "--offline")[1]
+    assert gateway.drop_answer_to
+    assert json.loads(apicharge("grants", "--json")[1])["grants"][0]["limits"] is None
+
+
 def test_token_is_derived_in_its_scope(apicharge: Run, gateway: FakeGateway) -> None:
     apicharge("buy", gateway.url, "--budget", "USDC:1")
     words = ["token", gateway.url, "--seconds", "30", "--method", "get", "--path", "/now"]
