@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apicharge_site.settings")
 from django.conf import settings
 
 TIDY_SECONDS = 60.0  # A bounded number of rows each time.
+RECONCILE_SECONDS = 3600.0  # The network keeps a week.
 STALE_SECONDS = 10  # Of a tick: the next one asks for the same rows.
 
 app = Celery("apicharge", broker=settings.REDIS_URL or "memory://localhost/")
@@ -53,6 +54,11 @@ app.conf.update(
             "task": "billing.tasks.tidy",
             "schedule": TIDY_SECONDS,
             "options": {"expires": STALE_SECONDS},
+        },
+        "compare chain and rows": {
+            "task": "billing.tasks.reconcile",
+            "schedule": RECONCILE_SECONDS,
+            "options": {"expires": RECONCILE_SECONDS},
         },
     },
 )

@@ -42,7 +42,7 @@ def record(payment: Payment, *, network: str, now_s: float) -> bool:
         if not made:
             return False
         if standing == Standing.MATCHED and not confirm(row, now_s=now_s):
-            _is_discrepancy(row, "paid twice")
+            _is_discrepancy(row, PaymentRow.PAID_TWICE)
         if row.standing != Standing.MATCHED:
             auditing.record(
                 action=f"payment.{row.standing}",

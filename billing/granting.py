@@ -9,6 +9,7 @@ from billing.models import GrantedToken, Purchase
 from billing.moving import move
 from billing.orders import quote_of
 from gateway.domain import ed25519, tokens
+from gateway.domain.tokens import Grant
 from gateway.ledgers.opening import open_ledger
 
 
@@ -19,7 +20,7 @@ def issue(purchase_id: str, *, now_s: float) -> bool:
         event = Event.GRANT if purchase.amount else Event.GRANT_FREE
         if not allows(State(purchase.state), event):
             return False
-        grant = grant_for(quote_of(purchase), _sale(purchase), issuer=conf.conf().origin)
+        grant = grant_of(purchase)
         kid = keys.ensure_registered()
         moved = move(
             purchase_id,
@@ -40,6 +41,11 @@ def issue(purchase_id: str, *, now_s: float) -> bool:
         )
         open_ledger(grant)
         return True
+
+
+def grant_of(purchase: Purchase) -> Grant:
+    """What the purchase was sold as; the same row always makes the same grant."""
+    return grant_for(quote_of(purchase), _sale(purchase), issuer=conf.conf().origin)
 
 
 def _sale(purchase: Purchase) -> Sale:

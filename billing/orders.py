@@ -1,7 +1,7 @@
 """A purchase's row as the values that the rail and the domain work with."""
 
 from billing.domain.payments import Terms
-from billing.models import Purchase
+from billing.models import Payment, Purchase
 from billing.rails.port import Instruction, Order
 from marketplace.domain import quotes
 from marketplace.domain.quotes import SignedQuote
@@ -44,4 +44,19 @@ def terms_of(purchase: Purchase) -> Terms:
         fee=purchase.fee,
         payee=purchase.payee,
         treasury=purchase.treasury,
+    )
+
+
+def paid_terms(row: Payment) -> Terms:
+    """What a payment that was seen says."""
+    return Terms(
+        purchase_id=row.purchase_ref,
+        buyer=row.buyer,
+        digest=row.digest,
+        access_key=row.access_key,
+        asset=row.asset,
+        amount=row.amount,
+        fee=row.fee,
+        payee=row.payee,
+        treasury=row.treasury,
     )

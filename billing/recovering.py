@@ -14,6 +14,7 @@ from billing.domain.payments import Terms, differences
 from billing.domain.purchases import PAID, State
 from billing.models import Payment as PaymentRow
 from billing.models import Purchase
+from billing.orders import paid_terms
 from marketplace.domain.quotes import SignedQuote
 
 # A search reads a week of the contract's events; a buyer needs one, once.
@@ -59,7 +60,7 @@ def _known(purchase_id: str, quote: SignedQuote, network: str) -> PaymentRow | N
     rows = PaymentRow.objects.filter(network=network, purchase_ref=purchase_id).order_by("ledger")
     for row in rows:
         expected = _expected(quote, row)
-        if not differences(_terms(row), expected):
+        if not differences(paid_terms(row), expected):
             return row
     return None
 
@@ -88,20 +89,6 @@ def _expected(quote: SignedQuote, row: PaymentRow) -> Terms:
         return expected
     return replace(
         expected, buyer=purchase.buyer, access_key=purchase.access_key, digest=purchase.digest
-    )
-
-
-def _terms(row: PaymentRow) -> Terms:
-    return Terms(
-        purchase_id=row.purchase_ref,
-        buyer=row.buyer,
-        digest=row.digest,
-        access_key=row.access_key,
-        asset=row.asset,
-        amount=row.amount,
-        fee=row.fee,
-        payee=row.payee,
-        treasury=row.treasury,
     )
 
 

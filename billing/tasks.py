@@ -4,7 +4,7 @@ import time
 
 from celery import shared_task
 
-from billing import advancing, conf, following, tidying
+from billing import advancing, conf, following, noting, tidying
 from billing.domain.errors import NetworkUnavailable
 
 
@@ -27,3 +27,10 @@ def follow() -> None:
 @shared_task(ignore_result=True)
 def tidy() -> None:
     tidying.tidy(kept_s=conf.conf().expired_kept_s, now_s=time.time())
+
+
+@shared_task(ignore_result=True, throws=(NetworkUnavailable,))
+def reconcile() -> None:
+    now_s = time.time()
+    noting.look_at_rows(now_s=now_s)
+    noting.look_at_chain(now_s=now_s)

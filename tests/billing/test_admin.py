@@ -8,11 +8,15 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from billing import conf
-from billing.models import AuditEntry, Purchase
+from billing import conf, instructing, noting
+from billing.domain.discrepancies import ROW_FINDINGS, Finding
+from billing.models import AuditEntry, Discrepancy, Purchase
+from billing.reconciling import Found
+from marketplace import quoting
 from marketplace.models import Provider
-from tests.billing.working import PAYEE, Shop
+from tests.billing.working import BUYER, PAYEE, Shop
 from tests.fakes.rail import FakeRail
+from tests.marketplace import shop as shop_of_quotes
 
 MODELS = [
     "auditentry",
@@ -39,8 +43,12 @@ def sold(db: None) -> Iterator[Purchase]:
         yield purchase
 
 
+TRAIL = ["billing/payment/", "billing/chaintransaction/", "billing/grantedtoken/"]
+TRAIL += ["gateway/grantledger/", "billing/auditentry/"]
+
+
 def logged_in(**is_: bool) -> Client:
-    user = User.objects.create(username="somebody", is_staff=True, **is_)
+    user, _ = User.objects.get_or_create(username="somebody", is_staff=True, **is_)
     client = Client()
     client.force_login(user)
     return client
@@ -89,17 +97,53 @@ def test_purchase_leads_to_everything_about_it(sold: Purchase) -> None:
     client = logged_in(is_superuser=True)
     page = client.get(reverse("admin:billing_purchase_change", args=[sold.pk])).content.decode()
     assert sold.transactions.get().tx_hash in page
-    for target in ("billing/payment/", "billing/grantedtoken/", "gateway/grantledger/"):
+    for target in TRAIL:
         assert f'href="/admin/{target}' in page
     assert f'href="/admin/billing/auditentry/?subject={sold.pk}"' in page
     trail = client.get(f"/admin/billing/auditentry/?subject={sold.pk}")
     assert trail.status_code == 200
 
 
-def test_payment_leads_back_to_its_purchase(sold: Purchase) -> None:
-    _, row = addresses("payment")
-    page = logged_in(is_superuser=True).get(row).content.decode()
+@pytest.mark.parametrize(
+    "where", ["billing.payment", "billing.chaintransaction", "billing.grantedtoken"]
+)
+def test_everything_about_a_purchase_leads_back_to_it_and_to_the_rest(
+    sold: Purchase, where: str
+) -> None:
+    page = shown(where)
     assert reverse("admin:billing_purchase_change", args=[sold.pk]) in page
+    assert all(f'href="/admin/{target}' in page for target in TRAIL)
+
+
+def test_grant_leads_back_to_who_paid_for_it(sold: Purchase) -> None:
+    page = shown("gateway.grantledger")
+    assert reverse("admin:billing_purchase_change", args=[sold.pk]) in page
+    assert "calls" in page  # How much of what is used.
+
+
+def test_quote_leads_to_its_version_and_to_what_was_bought_by_it(db: None) -> None:
+    shop = Shop(FakeRail())
+    with conf.paying_by(shop.rail):
+        shop.open()
+        listed = shop_of_quotes.price(
+            shop_of_quotes.route(shop_of_quotes.service(shop_of_quotes.provider("P"), "s"), "r")
+        )
+        quote = quoting.signed(listed, shop.now_s)
+        wish = instructing.Wish(quote, BUYER.address, BUYER.key, "192.0.2.0/24")
+        bought = instructing.instruct(wish, now_s=shop.now_s)
+    version = reverse("admin:marketplace_routequote_change", args=[listed.pk])
+    assert version in shown("billing.purchase")
+    page = shown("marketplace.quote")
+    assert version in page
+    assert reverse("admin:billing_purchase_change", args=[bought.pk]) in page
+
+
+def shown(where: str) -> str:
+    app, _, name = where.partition(".")
+    row = apps.get_model(app, name).objects.first()
+    assert row is not None
+    address = reverse(f"admin:{app}_{name}_change", args=[row.pk])
+    return logged_in(is_superuser=True).get(address).content.decode()
 
 
 def test_token_is_on_no_page(sold: Purchase) -> None:
@@ -115,3 +159,39 @@ def test_audit_log_says_whether_it_is_intact(sold: Purchase) -> None:
     listing = reverse("admin:billing_auditentry_changelist")
     entries = AuditEntry.objects.count()
     assert f"intact: {entries} entries" in client.get(listing).content.decode()
+
+
+def discrepancy() -> Discrepancy:
+    found = Found(Finding.STUCK, "ab" * 32, "submitted since 1")
+    noting.note([found], ROW_FINDINGS, now_s=1_800_000_000)
+    return Discrepancy.objects.get()
+
+
+def test_staff_explain_a_discrepancy_and_change_nothing_else(db: None) -> None:
+    row, client = discrepancy(), logged_in(is_superuser=True)
+    page = reverse("admin:billing_discrepancy_change", args=[row.pk])
+    assert "submitted since 1" in client.get(page).content.decode()
+    said = client.post(page, {"note": "The node was away.", "subject": "x", "state": "resolved"})
+    assert said.status_code == 302
+    row.refresh_from_db()
+    assert (row.state, row.note, row.subject) == ("explained", "The node was away.", "ab" * 32)
+    entry = AuditEntry.objects.get(action="discrepancy.explained")
+    assert (entry.actor, entry.subject) == ("somebody", "ab" * 32)
+
+
+def test_resolved_discrepancy_is_changed_by_nobody(db: None) -> None:
+    row, client = discrepancy(), logged_in(is_superuser=True)
+    noting.note([], ROW_FINDINGS, now_s=1_800_000_001)
+    page = reverse("admin:billing_discrepancy_change", args=[row.pk])
+    assert client.post(page, {"note": "Late."}).status_code == 403
+    assert client.post(page.replace("change", "delete"), {"post": "yes"}).status_code == 403
+    assert client.get(reverse("admin:billing_discrepancy_add")).status_code == 403
+    assert Discrepancy.objects.get().note == ""
+
+
+def test_provider_sees_no_discrepancy(db: None) -> None:
+    row = discrepancy()
+    listing = reverse("admin:billing_discrepancy_changelist")
+    page = reverse("admin:billing_discrepancy_change", args=[row.pk])
+    client = logged_in()
+    assert [client.get(address).status_code for address in (listing, page)] == [403, 403]

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 
 from billing import auditing
+from billing.domain import audit
 from billing.domain.audit import Broken, Intact
 from billing.models import AuditEntry, AuditHead
 
@@ -89,6 +90,49 @@ def test_whoever_gets_past_the_triggers_is_found(
     assert isinstance(verdict, Broken)
     assert verdict.number == number
     with pytest.raises(CommandError, match=f"Broken at entry {number}"):
+        call_command("verify_audit")
+
+
+MANY = 10_000
+
+
+def write_many() -> None:
+    """As `record` does it, without ten thousand commits."""
+    rows, previous = [], audit.GENESIS
+    for number in range(1, MANY + 1):
+        entry = audit.Entry(number, 1_000 * number, "worker", "test.write", "x", {"n": number})
+        hash_ = audit.link_hash(entry, previous)
+        values = {name: getattr(entry, name) for name in entry.__slots__}
+        rows.append(AuditEntry(**values, previous=previous, hash=hash_))
+        previous = hash_
+    AuditEntry.objects.bulk_create(rows)
+    AuditHead.objects.update_or_create(pk=1, defaults={"number": MANY, "hash": previous})
+
+
+SWAP = """UPDATE billing_auditentry SET
+    actor = (SELECT o.actor FROM billing_auditentry o WHERE o.number = 11001 - {t}.number),
+    detail = (SELECT o.detail FROM billing_auditentry o WHERE o.number = 11001 - {t}.number)
+    WHERE number IN (4000, 7001)"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "number"),
+    [
+        ("UPDATE billing_auditentry SET at_ms = at_ms + 1 WHERE number = 9999", 9_999),
+        ("DELETE FROM billing_auditentry WHERE number = 5000", 5_000),
+        ("DELETE FROM billing_auditentry WHERE number = 10000", 10_000),
+        (SWAP.format(t="billing_auditentry"), 4_000),
+    ],
+    ids=["changed", "removed", "the last removed", "swapped"],
+)
+def test_one_row_of_ten_thousand_is_found(database: str, statement: str, number: int) -> None:
+    write_many()
+    assert auditing.verify() == Intact(MANY, AuditHead.objects.get().hash)
+    without_triggers(statement)
+    verdict = auditing.verify()
+    assert isinstance(verdict, Broken)
+    assert verdict.number == number
+    with pytest.raises(CommandError, match=f"Broken at entry {number}:"):
         call_command("verify_audit")
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from billing import auditing, conf, reconciling
+from billing import auditing, conf, reconciling, retracing
 from billing.domain.audit import Intact
+from billing.domain.discrepancies import Finding
 from billing.domain.errors import BillingError, NetworkUnavailable
 from billing.domain.payments import Payment
 from billing.domain.purchases import ENDS, State
@@ -114,4 +115,5 @@ def test_whatever_the_weather_paid_is_granted_and_nothing_is_paid_twice(
         assert not ChainTransaction.objects.filter(state__in=ChainTransaction.OPEN).exists()
         assert isinstance(auditing.verify(), Intact)
         found = {row.finding for row in reconciling.reconcile(now_s=shop.now_s)}
-        assert found <= {reconciling.Finding.PAYMENT_DIFFERS}
+        assert found <= {Finding.DIFFERS}
+        assert list(retracing.retrace()) == []

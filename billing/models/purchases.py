@@ -1,9 +1,4 @@
-"""The rows of billing. The database holds what the code assumes: one purchase per id, one envelope
-per channel and sequence number, one grant per purchase, an audit log that only grows.
-
-Times are Unix seconds (`_at_s`) or milliseconds (`_ms`), amounts are the asset's base units, ids,
-keys and digests are hex.
-"""
+"""A purchase from instruction to grant: its envelopes, the payment that was seen, the token."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -195,6 +190,8 @@ class Payment(models.Model):
         UNCLAIMED = "unclaimed"  # No purchase of this id: `recover` may still find its quote.
         DISCREPANCY = "discrepancy"
 
+    PAID_TWICE = "paid twice"  # In `differs_in`: it equals the purchase, which was paid before.
+
     network = models.CharField(max_length=32)
     tx_hash = models.CharField(max_length=HEX_256)
     ledger = models.BigIntegerField()
@@ -278,39 +275,3 @@ class EventCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.network} {self.followed_ledger}"
-
-
-class AuditHead(models.Model):
-    """The last entry of the audit log. Whoever appends locks this row; its number only grows."""
-
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    number = models.BigIntegerField(default=0)
-    hash = models.CharField(max_length=HEX_256)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(id=1), name="one_audit_head"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.number} {self.hash}"
-
-
-class AuditEntry(models.Model):
-    """Append-only: a trigger refuses UPDATE and DELETE. Hash-chained: billing/domain/audit.py."""
-
-    number = models.BigIntegerField(primary_key=True)
-    at_ms = models.BigIntegerField()
-    actor = models.CharField(max_length=80)
-    action = models.CharField(max_length=64, db_index=True)
-    subject = models.CharField(max_length=80, db_index=True)
-    detail = models.JSONField(default=dict)
-    previous = models.CharField(max_length=HEX_256)
-    hash = models.CharField(max_length=HEX_256, unique=True)
-
-    class Meta:
-        ordering = ["-number"]
-        verbose_name_plural = "audit entries"
-
-    def __str__(self) -> str:
-        return f"{self.number} {self.action}"

@@ -1,0 +1,41 @@
+"""From a payment to its transaction and purchase, and how far evidence is followed."""
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+
+from billing.admin.reading import ReadOnly, purchase_link, shown
+from billing.admin.trails import trail
+from billing.models import EventCursor, Payment
+from marketplace.admin.generic import ModelAdmin
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnly, ModelAdmin[Payment]):
+    list_display = ("tx_hash", "standing", "differs_in", "purchase", "amount", "ledger", "closed")
+    list_filter = ("standing", "network")
+    search_fields = ("=tx_hash", "=purchase_ref", "=buyer", "=digest")
+    readonly_fields = ("closed", "purchase", "sale")
+
+    @admin.display(description="follow")
+    def sale(self, row: Payment) -> SafeString:
+        return trail(row.purchase_ref, row.digest)
+
+    @admin.display(description="closed", ordering="closed_at_s")
+    def closed(self, row: Payment) -> str:
+        return shown(row.closed_at_s)
+
+    @admin.display(description="purchase")
+    def purchase(self, row: Payment) -> SafeString:
+        return purchase_link(row.purchase_ref)
+
+
+@admin.register(EventCursor)
+class EventCursorAdmin(ReadOnly, ModelAdmin[EventCursor]):
+    """How far evidence is followed."""
+
+    list_display = ("network", "contract", "followed_ledger", "looked")
+    readonly_fields = ("looked",)
+
+    @admin.display(description="looked", ordering="looked_at_ms")
+    def looked(self, row: EventCursor) -> str:
+        return shown(row.looked_at_ms // 1000)

@@ -1,0 +1,55 @@
+"""Money to read, not to touch, and how pages of rows lead to each other."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from billing.models import Purchase
+
+UNITS = 10_000_000
+
+
+class ReadOnly:
+    def has_add_permission(self, _request: HttpRequest, _row: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _row: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _row: Model | None = None) -> bool:
+        return False
+
+
+def shown(at_s: int | None) -> str:
+    if not at_s:
+        return "never"
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def price(amount: int, code: str) -> str:
+    return f"{amount // UNITS}.{amount % UNITS:07d}".rstrip("0").rstrip(".") + f" {code}"
+
+
+def purchase_link(purchase_id: str) -> SafeString:
+    return link(f"{purchase_id[:16]}…", Purchase, {"id": purchase_id})
+
+
+def link(words: str, model: type[Model], lookup: Mapping[str, str]) -> SafeString:
+    """To the one row, or to the list of rows, or plain words where there is none."""
+    rows: QuerySet[Model] = model._default_manager.filter(**lookup)  # noqa: SLF001
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"  # noqa: SLF001
+    found = list(rows.values_list("pk", flat=True)[:2])
+    if not found or model not in admin.site._registry:  # noqa: SLF001 - Django offers no other way
+        return format_html("{}", words)
+    if len(found) == 1:
+        return format_html('<a href="{}">{}</a>', reverse(f"{name}_change", args=found), words)
+    return format_html(
+        '<a href="{}?{}">{}</a>', reverse(f"{name}_changelist"), urlencode(lookup), words
+    )

@@ -1,0 +1,23 @@
+"""The rows of billing. The database holds what the code assumes: one purchase per id, one envelope
+per channel and sequence number, one grant per purchase, an audit log that only grows.
+
+Times are Unix seconds (`_at_s`) or milliseconds (`_ms`), amounts are the asset's base units, ids,
+keys and digests are hex.
+"""
+
+from billing.models.audit import AuditEntry, AuditHead
+from billing.models.discrepancies import Discrepancy
+from billing.models.purchases import (
+    OPEN_PER_BUYER,
+    ChainTransaction,
+    ChannelAccount,
+    EventCursor,
+    GrantedToken,
+    IdempotentRequest,
+    Payment,
+    Purchase,
+)
+
+__all__ = ["AuditEntry", "AuditHead", "ChainTransaction", "ChannelAccount", "Discrepancy"]
+__all__ += ["OPEN_PER_BUYER", "EventCursor", "GrantedToken", "IdempotentRequest", "Payment"]
+__all__ += ["Purchase"]
