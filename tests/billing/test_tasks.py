@@ -46,9 +46,11 @@ def test_tasks_are_hints_without_results_or_moments(settings: object) -> None:
         "advance",
         "advance_due",
         "follow",
+        "reconcile",
         "tidy",
     }
     scheduled = {entry["task"]: entry["schedule"] for entry in app.conf.beat_schedule.values()}
     assert set(scheduled) <= tasks
     assert scheduled.pop("billing.tasks.tidy") == 60.0
+    assert scheduled.pop("billing.tasks.reconcile") == 3600.0
     assert max(scheduled.values()) <= 1.0
