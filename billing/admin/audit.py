@@ -5,16 +5,17 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from billing import auditing
+from billing.admin.exports import Exported
 from billing.admin.reading import ReadOnly, purchase_link, shown
 from billing.domain.audit import Intact
 from billing.models import AuditEntry
-from marketplace.admin.generic import ModelAdmin
 
 CHECKED_FOR_A_PAGE_MAX = 20_000  # Half a second.
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnly, ModelAdmin[AuditEntry]):
+class AuditEntryAdmin(ReadOnly, Exported[AuditEntry]):
+    book = "audit"
     list_display = ("number", "at", "action", "actor", "about")
     list_filter = ("action",)
     search_fields = ("=subject", "=actor", "=hash")

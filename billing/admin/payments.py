@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
+from billing.admin.exports import Exported
 from billing.admin.reading import ReadOnly, purchase_link, shown
 from billing.admin.trails import trail
 from billing.models import EventCursor, Payment
@@ -10,7 +11,8 @@ from marketplace.admin.generic import ModelAdmin
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnly, ModelAdmin[Payment]):
+class PaymentAdmin(ReadOnly, Exported[Payment]):
+    book = "payments"
     list_display = ("tx_hash", "standing", "differs_in", "purchase", "amount", "ledger", "closed")
     list_filter = ("standing", "network")
     search_fields = ("=tx_hash", "=purchase_ref", "=buyer", "=digest")

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from billing.admin import reading
+from billing.admin.exports import Exported
 from billing.admin.reading import ReadOnly, shown
 from billing.admin.trails import trail
 from billing.models import ChainTransaction, GrantedToken, Purchase
@@ -76,9 +77,10 @@ class ChainTransactionAdmin(ReadOnly, ModelAdmin[ChainTransaction]):
 
 
 @admin.register(GrantedToken)
-class GrantedTokenAdmin(ReadOnly, ModelAdmin[GrantedToken]):
+class GrantedTokenAdmin(ReadOnly, Exported[GrantedToken]):
     """Without the token itself: what it says is in the purchase's quote."""
 
+    book = "grants"
     list_display = ("purchase", "kid", "expires", "created")
     search_fields = ("=purchase__id", "=kid")
     fields = ("purchase", "kid", "expires", "created", "sale")
