@@ -11,11 +11,11 @@ import uvloop
 from benchmarks import live, loads
 from benchmarks.figures import Case
 from benchmarks.gate import Gate
-from benchmarks.subjects import ENVOY, GATE, NGINX, Subject
+from benchmarks.subjects import ENVOY, GATE, NGINX, PLAIN, Subject
 
 WARM_UP_SECONDS = 3
-LIVE = (NGINX, ENVOY, GATE)
-"""Who streams: our bare proxy would not notice that a reader left."""
+LIVE = (NGINX, ENVOY, PLAIN, GATE)
+"""Who streams events."""
 T = TypeVar("T")
 
 

@@ -1,64 +1,109 @@
-"""The same proxy without the gate: server, upstream client and headers are the product's own.
+"""The same proxy without the gate: what any streaming reverse proxy does, and nothing of ours.
 
-It identifies nobody, counts nothing and cuts nothing. `python -m benchmarks.plain PORT UPSTREAM`
+Server, upstream client, headers, the conversation with both sides, its timeouts and its ear for a
+client that leaves are the product's own. Nobody is identified, admitted, charged or told limits.
+`python -m benchmarks.plain PORT UPSTREAM`
 """
 
 import gc
 import sys
+from collections.abc import Awaitable
 
 import uvicorn
 
 from gateway.addresses import Policy
-from gateway.asgi import Receive, Scope, Send
-from gateway.domain.answers import pass_on
+from gateway.asgi import Receive, Reply, Scope, Send, answer
+from gateway.calling import Calling
 from gateway.domain.clusters import Cluster, Place
-from gateway.domain.headers import sift
+from gateway.domain.exchange import End
+from gateway.domain.headers import forwarding, sift
+from gateway.domain.paths import canonical, canonical_query
 from gateway.domain.routes import Timeouts
 from gateway.listening import HttpProtocol, sockets
+from gateway.relaying import Relay
 from gateway.upstream import Asked, Upstreams
+from gateway.watching import Watch
 
 NO_COOKIES: frozenset[str] = frozenset()
+BAD_GATEWAY = Reply(502, [(b"content-type", b"text/plain")], b"The upstream did not answer.\n")
+
+
+class Free:
+    """The terms of nobody: everything passes, for ever, and costs nothing."""
+
+    timeouts = Timeouts()
+    own_host = True
+    report = None
+
+    def __init__(self) -> None:
+        self.reservation = self
+
+    def ends_in(self) -> tuple[float, End]:
+        return float("inf"), End.EXPIRED
+
+    def take_bytes(self, _direction: object, wanted: int) -> int:
+        return wanted
+
+    def headers(self) -> tuple[()]:
+        return ()
+
+    def settle(self, *_ended: object) -> None:
+        pass
 
 
 class Plain:
     def __init__(self, upstream: str) -> None:
-        self._upstream = upstream
         self._cluster = Cluster("plain", (Place(upstream),))
-        policy = Policy.of(["127.0.0.1/32"])
-        self._upstreams = Upstreams(policy, pool_idle_max=256)
+        self._calling = Calling(Upstreams(Policy.of(["127.0.0.1/32"]), pool_idle_max=256))
+        self._watch = Watch()
+        self._terms = Free()
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def start(self) -> None:
+        self._watch.start()
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "lifespan":
+            return self._lifespan(receive, send)
         head = sift(scope["headers"], NO_COOKIES)
+        if head.length is not None and not head.chunked:
+            head.forward.append(("content-length", str(head.length)))
+        head.forward += forwarding(scope["client"][0], scope["scheme"], head.host)
+        raw_query = scope["query_string"]
         asked = Asked(
-            cluster=self._cluster,
-            timeouts=Timeouts(),
-            method=scope["method"],
-            path=scope["path"],
-            query="",
-            headers=head.forward,
-            awaits_events=head.awaits_events,
+            self._cluster,
+            self._terms.timeouts,
+            scope["method"],
+            canonical(scope["raw_path"]).decode(),
+            canonical_query(raw_query) if raw_query else "",
+            head.forward,
+            head.awaits_events,
         )
-        answer = await self._upstreams.send(self._upstream, asked, None)
-        items, _ = answer.headers()
-        passed = pass_on(items, status=answer.status, own_host=True)
-        start = {"type": "http.response.start", "status": answer.status, "headers": passed.headers}
-        await send(start)
-        left = passed.length
-        while left != 0 and (chunk := await answer.read()) is not None:
-            if left is not None:
-                left -= len(chunk)
-            await send({"type": "http.response.body", "body": bytes(chunk), "more_body": left != 0})
-        if left is None:
-            await send({"type": "http.response.body", "body": b""})
+        relay = Relay(scope, receive, send, head, self._terms)
+        carrying = relay.carry(asked, self._calling.send, self._watch)
+        return relay.run(carrying, self._watch, self._tell)
+
+    async def _tell(self, relay: Relay) -> None:
+        if relay.is_answered or relay.end is End.CLIENT_GONE:
+            await relay.farewell("")
+        else:
+            await answer(relay.send, BAD_GATEWAY)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] == "lifespan.startup":
+            await self.start()
+            await send({"type": "lifespan.startup.complete"})
+        await self._watch.stop()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 def main() -> None:
     port, upstream = int(sys.argv[1]), sys.argv[2]
     config = uvicorn.Config(
         Plain(upstream),
+        interface="asgi3",
         http=HttpProtocol,
         ws="none",
-        lifespan="off",
+        lifespan="on",
         access_log=False,
         log_config=None,
         proxy_headers=False,

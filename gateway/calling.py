@@ -39,28 +39,19 @@ class _State:
     probe_due: float = 0.0
 
 
-class Call:
-    """One exchange's way to its upstream. `end` when the exchange is over."""
+class Calling:
+    def __init__(self, upstreams: Upstreams) -> None:
+        self.upstreams = upstreams
+        self._states: dict[str, _State] = {}
 
-    __slots__ = ("_asked", "_at", "_calling")
+    def send(self, asked: Asked, body: Body | None) -> Awaitable[Answer]:
+        """Until the exchange is over, `asked` counts where it was sent: `asked.leave()`."""
+        cluster = asked.cluster
+        if len(cluster.places) == 1:
+            return self.upstreams.send(cluster.places[0].url, asked, body)
+        return self._balanced(self.state(cluster), asked, body)
 
-    def __init__(self, calling: "Calling", asked: Asked) -> None:
-        self._calling = calling
-        self._asked = asked
-        self._at: Destination | None = None
-
-    def send(self, body: Body | None) -> Awaitable[Answer]:
-        cluster = self._asked.cluster
-        if cluster.is_plain:
-            return self._calling.upstreams.send(cluster.places[0].url, self._asked, body)
-        return self._balanced(self._calling.state(cluster), body)
-
-    def end(self) -> None:
-        if self._at is not None:
-            self._at.end()
-            self._at = None
-
-    async def _balanced(self, state: _State, body: Body | None) -> Answer:
+    async def _balanced(self, state: _State, asked: Asked, body: Body | None) -> Answer:
         clock = asyncio.get_running_loop().time
         fault = UpstreamFault(End.UPSTREAM_UNREACHABLE, "The API cannot be reached now.")
         cluster, destinations = state.cluster, state.destinations
@@ -71,30 +62,32 @@ class Call:
             number = choose(destinations, cluster.way, now, tried)
             if number is None or (tried and not state.budget.takes(now)):
                 raise fault
+            asked.at = destinations[number]
             try:
-                return await self._attempt(destinations[number], cluster.places[number].url, body)
+                return await self._attempt(asked, cluster.places[number].url, body)
             except UpstreamFault as exc:
                 fault = exc
-            self.end()
+            asked.leave()
             outcome = OUTCOMES[fault.end] if fault.end in REPEATABLE else Outcome.UNKNOWN
-            if not may_retry(outcome, self._asked.method, has_body=body is not None):
+            if not may_retry(outcome, asked.method, has_body=body is not None):
                 raise fault
             tried.append(number)
 
-    async def _attempt(self, destination: Destination, url: str, body: Body | None) -> Answer:
+    async def _attempt(self, asked: Asked, url: str, body: Body | None) -> Answer:
         clock = asyncio.get_running_loop().time
-        self._at = destination
+        destination = asked.at
+        assert destination is not None
         began_at = clock()
         is_trial = destination.begin(began_at)
         outcome = Outcome.UNKNOWN
         try:
-            answer = await self._calling.upstreams.send(url, self._asked, body)
+            answer = await self.upstreams.send(url, asked, body)
         except GateFault as exc:
             outcome = OUTCOMES.get(exc.end, Outcome.UNKNOWN)
             raise
         except asyncio.CancelledError:
             # The watch ends what waits too long; whoever else gave up, did so earlier.
-            if (clock() - began_at) * 1000 >= self._asked.timeouts.first_byte_ms:
+            if (clock() - began_at) * 1000 >= asked.timeouts.first_byte_ms:
                 outcome = Outcome.FAILED
             raise
         else:
@@ -102,15 +95,6 @@ class Call:
             return answer
         finally:
             destination.report(outcome, clock(), is_trial=is_trial)
-
-
-class Calling:
-    def __init__(self, upstreams: Upstreams) -> None:
-        self.upstreams = upstreams
-        self._states: dict[str, _State] = {}
-
-    def call(self, asked: Asked) -> Call:
-        return Call(self, asked)
 
     def state(self, cluster: Cluster) -> _State:
         state = self._states.get(cluster.name)

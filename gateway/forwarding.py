@@ -3,7 +3,6 @@
 from gateway.asgi import Scope
 from gateway.domain.headers import (
     SIGNATURE_HEADER,
-    Pair,
     RequestHead,
     forwarding,
     signature,
@@ -17,15 +16,9 @@ LEEWAY_S = 1.0
 
 
 def upstream_request(scope: Scope, head: RequestHead, found: Identified, now_s: float) -> Asked:
-    match, grant = found.match, found.token.grant
+    match = found.match
     service, method = match.service, scope["method"]
     client = scope.get("client") or ("unknown", 0)
-    identity: tuple[Pair, ...] = (
-        ("apicharge-grant", grant.id),
-        ("apicharge-buyer", grant.buyer),
-        ("apicharge-route", match.route.id),
-        *forwarding(client[0], scope["scheme"], head.host),
-    )
     headers, path = head.forward, match.path
     raw_query = scope["query_string"]
     query = canonical_query(raw_query) if raw_query else ""
@@ -37,19 +30,21 @@ def upstream_request(scope: Scope, head: RequestHead, found: Identified, now_s: 
         query = changes.query(query)
     if head.length is not None and not head.chunked:
         headers.append(("content-length", str(head.length)))
+    identity = found.identity + forwarding(client[0], scope["scheme"], head.host)
     headers += identity
     if service.secret is not None:
         signed = signature(
             service.secret, method=method, path=path, identity=identity, now_s=int(now_s)
         )
         headers.append((SIGNATURE_HEADER, signed))
+    ends_in_s = found.until_s - now_s + LEEWAY_S
     return Asked(
-        cluster=service.cluster,
-        timeouts=match.route.timeouts,
-        method=method,
-        path=path,
-        query=query,
-        headers=headers,
-        awaits_events=head.awaits_events,
-        ends_in_s=(found.token.client_expires_at or grant.expires_at) - now_s + LEEWAY_S,
+        service.cluster,
+        match.route.timeouts,
+        method,
+        path,
+        query,
+        headers,
+        head.awaits_events,
+        ends_in_s,
     )

@@ -1,7 +1,8 @@
 """Which route is asked for, and by whose token: the first step of every exchange. Never waits.
 
-A token's signatures are checked once and remembered by the presented string; what time, revocation
-and scope say is asked each time.
+A token's signatures are checked once and remembered by the presented string. So is what a token may
+call: the answer to one token, host, method and path holds until the token begins or ends, and until
+routing has heard of any change.
 """
 
 from collections import OrderedDict
@@ -11,9 +12,9 @@ from urllib.parse import quote
 from gateway.asgi import Scope
 from gateway.domain import errors
 from gateway.domain.errors import Problem, Refusal
-from gateway.domain.headers import RequestHead
+from gateway.domain.headers import Pair, RequestHead
 from gateway.domain.routes import Ambiguous, Match, NoRoute, RouteTable
-from gateway.domain.tokens import AccessToken, Reason, Refused, admit, read
+from gateway.domain.tokens import AccessToken, Reason, Refused, admit, read, steady
 from gateway.routing import Routing
 
 RETRY_AFTER_S = 1
@@ -47,10 +48,17 @@ UNKNOWN_FOR_NOW = Refusal(
 NOWHERE = Refusal(errors.ROUTE_NOT_FOUND, "No route answers to this method and path.")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Identified:
+    """A token that may call what was asked for."""
+
     match: Match
     token: AccessToken
+    identity: tuple[Pair, ...]
+    """What the upstream is told of it."""
+    revision: int
+    since_s: float
+    until_s: float
 
 
 class Identifying:
@@ -58,6 +66,7 @@ class Identifying:
         self._routing = routing
         self._tokens_kept = tokens_kept
         self._tokens: OrderedDict[str, AccessToken] = OrderedDict()
+        self._answers: OrderedDict[tuple[str | None, str, bytes, str], Identified] = OrderedDict()
 
     def route(self, scope: Scope, head: RequestHead, method: str) -> Match | Refusal:
         table = self._routing.table
@@ -65,8 +74,7 @@ class Identifying:
             return NO_TABLE
         if method in NEVER_PASSED:
             return NOWHERE
-        raw_path = scope.get("raw_path") or quote(scope["path"]).encode()
-        match table.match(head.host if table.hosts else "", raw_path, method):
+        match table.match(head.host if table.hosts else "", _raw_path(scope), method):
             case Match() as found:
                 return found
             case NoRoute():
@@ -75,6 +83,24 @@ class Identifying:
                 return Refusal(errors.AMBIGUOUS_PATH, detail)
 
     def identify(self, scope: Scope, head: RequestHead, now_s: float) -> Identified | Refusal:
+        asked = (head.token, head.host, _raw_path(scope), scope["method"])
+        known = self._answers.get(asked)
+        if (
+            known is not None
+            and known.revision == self._routing.revision
+            and known.since_s <= now_s < known.until_s
+        ):
+            self._answers.move_to_end(asked)
+            return known
+        found = self._identify(scope, head, now_s)
+        if isinstance(found, Identified):
+            # The token's own text: many answers need not keep many copies of it.
+            self._answers[(found.token.key, *asked[1:])] = found
+            if len(self._answers) > self._tokens_kept:
+                self._answers.popitem(last=False)
+        return found
+
+    def _identify(self, scope: Scope, head: RequestHead, now_s: float) -> Identified | Refusal:
         method = scope["method"]
         found = self.route(scope, head, method)
         if isinstance(found, Refusal):
@@ -100,7 +126,17 @@ class Identifying:
             refused = Refused(Reason.REVOKED, "This token was revoked.")
         if refused is not None:
             return self._refusal(refused, found)
-        return Identified(found, token)
+        return self._answer(found, token)
+
+    def _answer(self, match: Match, token: AccessToken) -> Identified:
+        grant = token.grant
+        identity = (
+            ("apicharge-grant", grant.id),
+            ("apicharge-buyer", grant.buyer),
+            ("apicharge-route", match.route.id),
+        )
+        since_s, until_s = steady(token)
+        return Identified(match, token, identity, self._routing.revision, since_s, until_s)
 
     def _read(self, presented: str, table: RouteTable) -> AccessToken | Refused:
         token = self._tokens.get(presented)
@@ -122,3 +158,8 @@ class Identifying:
         if problem is errors.TOKEN_EXPIRED:
             error = Reason.TOKEN_EXPIRED.value  # Too early is mended as too late is: by a new one.
         return Refusal(problem, refused.detail, error=error, route=found.route.id)
+
+
+def _raw_path(scope: Scope) -> bytes:
+    raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw_path

@@ -1,9 +1,8 @@
 """The HTTP gate: identify, admit, forward, settle. A raw ASGI callable, without Django."""
 
 import asyncio
-import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from gateway.addresses import Policy
 from gateway.asgi import Receive, Reply, Scope, Send, answer
@@ -19,16 +18,15 @@ from gateway.domain.headers import RequestHead, header, sift
 from gateway.forwarding import upstream_request
 from gateway.identifying import Identified, Identifying
 from gateway.leasing import Leasing
-from gateway.metered import Exchange, Terms, limit_headers
-from gateway.reporting import Report
+from gateway.relaying import Relay
+from gateway.reporting import Report, Sender
 from gateway.reservations import Reservation
 from gateway.routing import Routing, Source
 from gateway.saying import Saying
 from gateway.spending import Allowance
-from gateway.upstream import Upstreams
+from gateway.terms import Terms
+from gateway.upstream import Asked, Upstreams
 from gateway.watching import Watch
-
-logger = logging.getLogger(__name__)
 
 PROBLEMS = {
     Why.EXHAUSTED: errors.QUOTA_EXHAUSTED,
@@ -61,7 +59,7 @@ class Gate:
             root_certificates=config.extra_root_certificates,
         )
         self._calling = Calling(self._upstreams)
-        self._watching: asyncio.Task[None] | None = None
+        self._sender: Sender = self._calling.send
         self._probing: asyncio.Task[None] | None = None
 
     def owns(self, scope: Scope) -> bool:
@@ -76,71 +74,68 @@ class Gate:
             return False
         return table.owns(header(scope["headers"], b"host") or "", path)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # Hands over without a coroutine of its own: each would cost every call.
         now_s = time.time()
         head = sift(scope["headers"], self.config.console_cookies)
         if scope["method"] == "OPTIONS" and (reply := self._preflight(scope, head)):
-            return await answer(send, reply)
+            return answer(send, reply)
         found = self._identifying.identify(scope, head, now_s)
         if isinstance(found, Refusal):
-            return await self._refuse(found, scope, send)
+            return self._refuse(found, scope, send)
         request = upstream_request(scope, head, found, now_s)
         allowance = self._leasing.allowance(found.token.grant)
-        admitted = allowance.acquire_now(now_s) or await allowance.acquire(now_s)
-        if not isinstance(admitted, Reservation):
-            return await self._refuse(_refusal(admitted, found), scope, send, allowance)
-        report = Report(found.token.grant, admitted, request) if allowance.is_metered else None
-        terms = Terms(
-            loop=self._loop,
-            now_s=now_s,
-            token=found.token,
-            allowance=allowance,
-            reservation=admitted,
-            timeouts=found.match.route.timeouts,
-            own_host=found.match.own_host,
-            has_body=head.has_body,
-            cross_origin=head.origin,
-            origin=self.config.origin,
-            saying=self.saying,
-            report=report,
-        )
-        exchange = Exchange(scope, receive, send, terms)
-        self.watch.add(exchange)
-        call = self._calling.call(request)
-        try:
-            await exchange.run(call.send if report is None else report.sending(call.send))
-        finally:
-            self.watch.remove(exchange)
-            call.end()
-        if exchange.end is not End.COMPLETED:
-            await self._tell(exchange, found, scope, send)
-        return None
+        terms = Terms(found, allowance, self.saying, now_s)
+        relay = Relay(scope, receive, send, head, terms)
+        admitted = allowance.acquire_now(now_s)
+        if isinstance(admitted, Reservation):
+            return self._carry(relay, request, admitted)
+        return self._admit(relay, request, admitted)
 
-    async def _tell(self, exchange: Exchange, found: Identified, scope: Scope, send: Send) -> None:
+    async def _admit(
+        self, relay: Relay, request: Asked, refused: Refused | Unavailable | None
+    ) -> None:
+        """Where the ledger has to be asked first, and where it need not be asked."""
+        terms = relay.terms
+        admitted = refused or await terms.allowance.acquire(terms.now_s)
+        if isinstance(admitted, Reservation):
+            terms.now_s = time.time()
+            return await self._carry(relay, request, admitted)
+        refusal = _refusal(admitted, terms.found)
+        return await self._refuse(refusal, relay.scope, relay.send, terms.allowance)
+
+    def _carry(self, relay: Relay, request: Asked, admitted: Reservation) -> Awaitable[None]:
+        terms, sender = relay.terms, self._sender
+        terms.reservation = admitted
+        if terms.allowance.is_metered:
+            terms.report = Report(terms.token.grant, admitted, request)
+            sender = terms.report.sending(sender)
+        return relay.run(relay.carry(request, sender, self.watch), self.watch, self._tell)
+
+    async def _tell(self, relay: Relay) -> None:
         """The end of an exchange that did not complete, to whoever can still hear it."""
-        end = exchange.end
+        end, allowance = relay.end, relay.terms.allowance
         assert end is not None
-        allowance = exchange.terms.allowance
         if end in REMEMBERED_ENDS:
             allowance.ended(end.value, time.time())
-        if exchange.is_answered or end is End.CLIENT_GONE:
-            return await exchange.farewell()
+        if relay.is_answered or end is End.CLIENT_GONE:
+            return await relay.farewell(self.config.origin)
         problem = FOR_END[end]
         refusal = Refusal(
             problem,
-            exchange.detail or problem.title,
+            relay.detail or problem.title,
             error=end.value,
             retry_after_s=1 if problem.status == 503 else None,
-            route=found.match.route.id,
+            route=relay.terms.found.match.route.id,
         )
-        return await self._refuse(refusal, scope, send, allowance)
+        return await self._refuse(refusal, relay.scope, relay.send, allowance)
 
     async def _refuse(
         self, refusal: Refusal, scope: Scope, send: Send, allowance: Allowance | None = None
     ) -> None:
         reply = await self._challenge.reply(refusal, scope, self.routing.table)
         if allowance is not None:
-            reply.headers.extend(limit_headers(allowance, time.time()))
+            reply.headers.extend(allowance.headers(time.time()))
         await answer(send, reply)
 
     def _preflight(self, scope: Scope, head: RequestHead) -> Reply | None:
@@ -151,19 +146,20 @@ class Gate:
         return None if isinstance(found, Refusal) else self._challenge.preflight(scope, found.route)
 
     async def start(self) -> None:
-        self._loop = asyncio.get_running_loop()
         await self._leasing.start()
         await self.routing.start(on_withdrawal=self._withdraw)
-        self._watching = self._loop.create_task(self.watch.run())
-        self._probing = self._loop.create_task(self._calling.probe(self._probed))
+        self.watch.start()
+        probing = self._calling.probe(self._probed)
+        self._probing = asyncio.get_running_loop().create_task(probing)
 
     async def stop(self) -> None:
         """Exchanges that the server did not let end are cut; then all leases go back."""
         self.watch.cut(End.CLOSING)
         await self.watch.until_empty(seconds=1.0)
-        for task in filter(None, (self._watching, self._probing)):
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self.watch.stop()
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
         await self.routing.stop()
         await self.saying.stop()
         await self._leasing.stop()

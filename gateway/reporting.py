@@ -34,7 +34,7 @@ class Read(Protocol):
     async def close(self) -> None: ...
 
 
-Send = Callable[[Body | None], Awaitable[Read]]
+Sender = Callable[[Asked, Body | None], Awaitable[Read]]
 
 
 class Report:
@@ -53,11 +53,11 @@ class Report:
         dropped = {"accept-encoding", "content-length" if self._rewrites else ""}
         request.headers = [pair for pair in request.headers if pair[0] not in dropped]
 
-    def sending(self, send: Send) -> Send:
-        async def sent(body: Body | None) -> Read:
+    def sending(self, send: Sender) -> Sender:
+        async def sent(asked: Asked, body: Body | None) -> Read:
             if body is not None and self._rewrites:
                 body = self._asking(body)
-            return self._reading(await send(body))
+            return self._reading(await send(asked, body))
 
         return sent
 

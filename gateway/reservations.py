@@ -14,6 +14,8 @@ class Purse(Protocol):
     """The allowance that it is part of."""
 
     standing: Standing | None
+    is_flat: bool
+    """A call costs what was reserved for it."""
 
     def take_bytes(self, taken: dict[Holding, int], direction: Direction, wanted: int) -> int: ...
     async def wait_bytes(
@@ -68,6 +70,13 @@ class Reservation:
         """Reserve as often as the units counted so far cost; False: nothing is left for it."""
         return await self.allowance.cover(self._taken, count)
 
+    def settle_call(self) -> None:
+        """Charge what a call costs that nobody said or counted anything else of."""
+        if self.allowance.is_flat:
+            self._close()
+        else:
+            self.settle(charged=True)
+
     def settle(
         self,
         *,
@@ -81,14 +90,17 @@ class Reservation:
 
         True: it was above what was reserved, and clamped.
         """
-        assert not self._is_settled
-        self._is_settled = True
         clamped = False
         if charged:
             clamped = settle(self._taken, credits=credits, calls=calls, data=data, count=count)
         else:
             void(self._taken)
+        self._close()
+        return clamped
+
+    def _close(self) -> None:
+        assert not self._is_settled
+        self._is_settled = True
         close(self._taken)
         if self.allowance.standing is not None:
             self.allowance.standing.release()
-        return clamped

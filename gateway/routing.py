@@ -48,6 +48,8 @@ class Source(Protocol):
 class Routing:
     def __init__(self, source: Source) -> None:
         self.table: RouteTable | None = None
+        self.revision = 0
+        """Counts the changes, of any kind: what was found in one revision holds in no other."""
         self._source = source
         self._revoked: set[Revoked] = set()
         self._heard_at: float | None = None
@@ -101,6 +103,8 @@ class Routing:
                 self.table is not None and not self.table.keys.items() <= news.table.keys.items()
             )
             self.table = news.table
+        if withdrawn or news.table is not None:
+            self.revision += 1
         if withdrawn:
             self._on_withdrawal()
         if news.run_out:

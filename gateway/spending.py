@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from gateway.asgi import Headers
 from gateway.domain.allowance import (
     Holding,
     Refused,
@@ -79,14 +80,15 @@ class Allowance:
             )
             for direction in (Direction.UP, Direction.DOWN)
         }
-        self.is_metered = any(
-            isinstance(limit, Credits) and limit.per_unit for limit in grant.limits
-        )
-        self._policy = policy_header(grant.limits)
+        credits = [limit for limit in grant.limits if isinstance(limit, Credits)]  # noqa: A001
+        self.is_metered = any(limit.per_unit for limit in credits)
+        self.is_flat = all(limit.per_call == limit.max_per_call for limit in credits)
+        self._policy = (b"ratelimit-policy", policy_header(grant.limits))
         self._names = rate_limit_names(grant.limits)
         self._left_format = ", ".join(
             f'"{self._names[supply.index]}";r=%d;t=%d' for supply in self.supplies
         ).encode()
+        self._expires = self._expiring()
 
     def acquire_now(self, now_s: float) -> "Reservation | Refused | Unavailable | None":
         """Reserve one call of what is held. None: `await acquire()`."""
@@ -244,6 +246,7 @@ class Allowance:
         self.opened = True
         if first_used_at_s is not None and self.grant.access_seconds is not None:
             self.ends_at_s = min(self.ends_at_s, first_used_at_s + self.grant.access_seconds)
+            self._expires = self._expiring()
 
     def refresh(self) -> None:
         """Leave windows that are over."""
@@ -300,8 +303,11 @@ class Allowance:
                 return supply.ruling
         return None
 
-    def rate_limit_headers(self, now_s: float) -> tuple[bytes, bytes]:
-        """`RateLimit-Policy` and `RateLimit`, with what is left as far as this node knows."""
+    def _expiring(self) -> tuple[bytes, bytes]:
+        return b"apicharge-expires", b"%d" % self.ends_at_s
+
+    def headers(self, now_s: float) -> Headers:
+        """On every answer to a call with a valid token: what is left, as far as this node knows."""
         grant_left_s = max(0, int(self.ends_at_s - now_s))
         figures: list[int] = []
         for supply in self.supplies:
@@ -313,7 +319,9 @@ class Allowance:
         if self.standing is not None:
             members = [*filter(None, [left.decode()]), *self.standing.members(self._names)]
             left = ", ".join(members).encode()
-        return self._policy, left
+        if not self._policy[1]:
+            return [self._expires]
+        return [self._policy, (b"ratelimit", left), self._expires]
 
     @property
     def is_idle(self) -> bool:

@@ -20,6 +20,7 @@ from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
 from gateway.addresses import Address, AddressRefused, Place, Policy, Unresolvable, parse, resolve
+from gateway.domain.balancing import Destination
 from gateway.domain.clusters import Cluster, Tls
 from gateway.domain.errors import UpstreamFault
 from gateway.domain.exchange import End
@@ -50,6 +51,14 @@ class Asked:
     awaits_events: bool
     ends_in_s: float = UPLOAD_SECONDS_MAX
     """Until the token that it is asked with ends."""
+    at: Destination | None = None
+    """Where it is being asked, if there was something to choose."""
+
+    def leave(self) -> None:
+        """The exchange is over, or goes elsewhere."""
+        if self.at is not None:
+            self.at.end()
+            self.at = None
 
 
 Body = Callable[[], AsyncIterator[bytes]]

@@ -6,48 +6,75 @@ each: most exchanges are over before the first look and never cost either.
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from gateway.domain.exchange import End
 from gateway.domain.tokens import AccessToken
-from gateway.metered import Exchange
 
 LOOK_SECONDS = 0.1
 
 
+class Held(Protocol):
+    """What a token was admitted to."""
+
+    @property
+    def token(self) -> AccessToken: ...
+
+
+class Watched(Protocol):
+    """An exchange that runs."""
+
+    began_at: float
+    listener: asyncio.Task[None] | None
+
+    @property
+    def terms(self) -> Held: ...
+    def look(self, now: float) -> None: ...
+    def cut(self, end: End) -> None: ...
+    async def listen(self) -> None: ...
+
+
 class Watch:
+    loop: asyncio.AbstractEventLoop
+
     def __init__(self) -> None:
-        self._running: set[Exchange] = set()
+        self._running: set[Watched] = set()
+        # The set's own: every exchange comes and goes.
+        self.add: Callable[[Watched], None] = self._running.add
+        self.remove: Callable[[Watched], None] = self._running.discard
         self._group: asyncio.TaskGroup | None = None
+        self._task: asyncio.Task[None] | None = None
         self._emptied = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._running)
 
-    def add(self, exchange: Exchange) -> None:
-        self._running.add(exchange)
-        if exchange.terms.has_body:
-            self._listen(exchange)
+    def start(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._task = self.loop.create_task(self._run())
 
-    def remove(self, exchange: Exchange) -> None:
-        self._running.discard(exchange)
-        if not self._running:
-            self._emptied.set()
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
-    async def run(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _run(self) -> None:
         async with asyncio.TaskGroup() as self._group:
             while True:
                 await asyncio.sleep(LOOK_SECONDS)
-                self._look(loop.time())
+                self._look(self.loop.time())
 
     def _look(self, now: float) -> None:
         for exchange in list(self._running):
             exchange.look(now)
             if exchange.listener is None and now - exchange.began_at >= LOOK_SECONDS:
-                self._listen(exchange)
+                self.listen(exchange)
+        if not self._running:
+            self._emptied.set()
 
-    def _listen(self, exchange: Exchange) -> None:
-        assert self._group is not None, "the gate was not started"
+    def listen(self, exchange: Watched) -> None:
+        """Hear what the client sends from now on, and that it leaves."""
+        assert self._group is not None, "the watch was not started"
         exchange.listener = self._group.create_task(exchange.listen())
 
     def cut(self, end: End, concerns: Callable[[AccessToken], bool] = lambda _: True) -> None:
@@ -57,11 +84,11 @@ class Watch:
 
     async def until_empty(self, seconds: float) -> bool:
         self._emptied.clear()
-        if not self._running:
-            return True
         try:
             async with asyncio.timeout(seconds):
-                await self._emptied.wait()
+                while self._running:
+                    await self._emptied.wait()
+                    self._emptied.clear()
         except TimeoutError:
             return False
         return True

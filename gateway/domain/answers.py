@@ -7,7 +7,6 @@ the preflight and counts the calls. Under the main host an upstream's page gets 
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gateway.domain.headers import EVENTS, HOP_BY_HOP, OURS, Pair
@@ -35,6 +34,7 @@ OTHERS = (*OURS, "access-control-", "x-ratelimit-", "ratelimit-")
 PRIVATE = "private"
 SHARED_CACHE = frozenset({"public", "private", "s-maxage", "proxy-revalidate"})
 VARY = (b"vary", b"apicharge, authorization, cookie")
+UNCACHED = [(b"cache-control", PRIVATE.encode()), VARY]
 SANDBOX = [(b"content-security-policy", b"sandbox"), (b"x-content-type-options", b"nosniff")]
 CORS = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"*")]
 WITHOUT_BODY = frozenset({204, 304})
@@ -46,39 +46,64 @@ _ADJUSTED = re.compile(r"\s*credits\s*=\s*([+-])([0-9]{1,16})\s*").fullmatch
 _FIELD_NAMES = re.compile(r"[A-Za-z0-9\-_, ]{0,2000}").fullmatch
 
 
-@dataclass(slots=True)
 class AnswerHead:
-    own_host: bool
-    has_body: bool = True
-    headers: Headers = field(default_factory=list)
+    # Class attributes: what most answers do not say costs them nothing.
     length: int | None = None
-    is_chunked: bool = False
-    is_events: bool = False
-    is_encoded: bool = False
+    is_chunked = False
+    is_events = False
+    is_encoded = False
     cache_control: str | None = None
     consume: str | None = None
     adjust: str | None = None
-    undecodable: int = 0
+    undecodable = 0
+
+    def __init__(self, *, own_host: bool, has_body: bool = True) -> None:
+        self.own_host = own_host
+        self.has_body = has_body
+        self.headers: Headers = []
 
 
 def pass_on(items: Iterable[Pair], *, status: int, own_host: bool) -> AnswerHead:
     """The headers that cross, and what the pump has to know of those that do not."""
-    head = AnswerHead(own_host, has_body=status not in WITHOUT_BODY)
+    head = AnswerHead(own_host=own_host, has_body=status not in WITHOUT_BODY)
     headers = head.headers
     for name, value in items:
-        if (read := _SPECIAL.get(name)) is not None:
+        if (crosses := _crossing.get(name)) is not None:
+            if crosses:
+                headers.append((crosses, value.encode("latin-1")))
+        elif (read := _SPECIAL.get(name)) is not None:
             read(head, value)
-        elif name not in DROPPED and not name.startswith(OTHERS):
-            headers.append((name.encode("ascii"), value.encode("latin-1")))
-    if head.is_chunked or not head.has_body:
-        head.length = None
-    if head.length is not None:
-        headers.append((b"content-length", b"%d" % head.length))
-    headers.append((b"cache-control", privately(head.cache_control)))
-    headers.append(VARY)
-    if not own_host:
-        headers += SANDBOX
+        elif crosses := _decided(name):
+            headers.append((crosses, value.encode("latin-1")))
+    _complete(head)
     return head
+
+
+def _complete(head: AnswerHead) -> None:
+    if head.length is not None:
+        if head.is_chunked or not head.has_body:
+            head.length = None
+        else:
+            head.headers.append((b"content-length", b"%d" % head.length))
+    head.headers += UNCACHED if head.cache_control is None else _cached(head.cache_control)
+    if not head.own_host:
+        head.headers += SANDBOX
+
+
+def _cached(cache_control: str) -> Headers:
+    return [(b"cache-control", privately(cache_control)), VARY]
+
+
+NAMES_KEPT = 1000
+_crossing: dict[str, bytes] = {}
+"""Names that were decided on: what each crosses as, or nothing."""
+
+
+def _decided(name: str) -> bytes:
+    crosses = b"" if name in DROPPED or name.startswith(OTHERS) else name.encode("ascii")
+    if len(_crossing) < NAMES_KEPT:
+        _crossing[name] = crosses
+    return crosses
 
 
 @lru_cache(maxsize=1024)

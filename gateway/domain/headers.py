@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gateway.domain.tokens import is_ours
@@ -70,19 +69,21 @@ def is_host(text: str) -> bool:
     return _HOST(text) is not None
 
 
-@dataclass(slots=True)
 class RequestHead:
-    forward: list[Pair] = field(default_factory=list)
-    host: str = ""
-    origin: bool = False
+    # Class attributes: what most requests do not say costs them nothing.
+    host = ""
+    origin = False
     length: int | None = None
-    chunked: bool = False
-    awaits_events: bool = False
-    undecodable: int = 0
+    chunked = False
+    awaits_events = False
+    undecodable = 0
     header_token: str | None = None
     authorization_token: str | None = None
     cookie_token: str | None = None
     nominated: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self.forward: list[Pair] = []
 
     @property
     def has_body(self) -> bool:
@@ -91,10 +92,9 @@ class RequestHead:
     @property
     def token(self) -> str | None:
         """The first that is present, be it good or bad."""
-        for token in (self.header_token, self.authorization_token, self.cookie_token):
-            if token is not None:
-                return token
-        return None
+        if self.header_token is not None:
+            return self.header_token
+        return self.cookie_token if self.authorization_token is None else self.authorization_token
 
 
 def sift(raw: Raw, console_cookies: frozenset[str]) -> RequestHead:
@@ -103,17 +103,34 @@ def sift(raw: Raw, console_cookies: frozenset[str]) -> RequestHead:
     forward = head.forward
     for name, value in raw:
         try:
-            if (read := _SPECIAL.get(name)) is not None:
+            if (crosses := _crossing.get(name)) is not None:
+                if crosses:
+                    forward.append((crosses, value.decode()))
+            elif (read := _SPECIAL.get(name)) is not None:
                 read(head, value.decode("ascii", "replace"))
-            elif name in _COOKIE:
-                _cookie(head, value.decode(), console_cookies)
-            elif name not in _DROPPED and not _is_spelled_like_ours(name):
-                forward.append((name.decode("ascii"), value.decode()))
+            elif crosses := _seldom(head, name, value, console_cookies):
+                forward.append((crosses, value.decode()))
         except UnicodeDecodeError:
             head.undecodable += 1
     if head.nominated:
         head.forward = [pair for pair in forward if pair[0] not in head.nominated]
     return head
+
+
+NAMES_KEPT = 1000
+_crossing: dict[bytes, str] = {}
+"""Names that were decided on: what each crosses as, or nothing."""
+
+
+def _seldom(head: RequestHead, name: bytes, value: bytes, console_cookies: frozenset[str]) -> str:
+    """Reads the cookies, or decides on a name that was not met before."""
+    if name in _COOKIE:
+        _cookie(head, value.decode(), console_cookies)
+        return ""
+    crosses = "" if name in _DROPPED or _is_spelled_like_ours(name) else name.decode("ascii")
+    if len(_crossing) < NAMES_KEPT:
+        _crossing[name] = crosses
+    return crosses
 
 
 def header(raw: Raw, name: bytes) -> str | None:

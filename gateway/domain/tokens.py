@@ -152,6 +152,15 @@ def admit(
     return _scope(token, route, method, path)
 
 
+def steady(token: AccessToken) -> tuple[float, float]:
+    """From when until when `admit` answers the same to the same question."""
+    grant = token.grant
+    since_s = max(grant.not_before - GRANT_NBF_SKEW_S, token.client_not_before or 0)
+    if token.client_expires_at is None:
+        return since_s, grant.expires_at
+    return since_s, min(grant.expires_at, token.client_expires_at)
+
+
 def _scope(token: AccessToken, route: str, method: str, path: str) -> Refused | None:
     if token.grant.route != route:
         return Refused(Reason.WRONG_ROUTE, f"This grant is for the route {token.grant.route}.")

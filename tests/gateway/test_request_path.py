@@ -7,6 +7,7 @@ import pytest
 from tests.architecture.source import imports, reached_from
 
 MODULES = ["proxy", "metered", "leasing", "spending", "routing", "challenge", "upstream"]
+MODULES += ["relaying", "exchanging", "terms", "uploading", "reservations"]
 MODULES += ["identifying", "forwarding", "watching", "listening", "addresses", "conf"]
 
 

@@ -256,10 +256,11 @@ async def test_headers_tell_what_is_left_and_until_when(tmp_path: Path) -> None:
     house = House(tmp_path, *limits, expires_at=int(NOW_S) + 500)
     async with opened(house):
         (await house.acquire()).take_bytes(DOWN, 1)
-        assert house.allowance.rate_limit_headers(NOW_S) == (
-            b'"calls";q=10, "data-down";q=1000000;qu="content-bytes"',
-            b'"calls";r=9;t=500, "data-down";r=999999;t=500',
-        )
+        assert house.allowance.headers(NOW_S) == [
+            (b"ratelimit-policy", b'"calls";q=10, "data-down";q=1000000;qu="content-bytes"'),
+            (b"ratelimit", b'"calls";r=9;t=500, "data-down";r=999999;t=500'),
+            (b"apicharge-expires", b"%d" % (int(NOW_S) + 500)),
+        ]
 
 
 async def test_the_last_end_is_written_behind(tmp_path: Path) -> None:

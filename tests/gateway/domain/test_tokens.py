@@ -119,6 +119,19 @@ def test_grant_begins_at_nbf_less_five_seconds() -> None:
     assert admitted(token(grant=future)) is Reason.GRANT_NOT_YET_VALID
 
 
+@pytest.mark.parametrize("not_before", [None, NOW - 10_000_000, NOW + 5])
+@pytest.mark.parametrize("expires_at", [None, NOW + 30, NOW + 10**9])
+def test_answer_changes_only_where_it_is_said_to(
+    not_before: int | None, expires_at: int | None
+) -> None:
+    access = replace(token(), client_not_before=not_before, client_expires_at=expires_at)
+    since_s, until_s = tokens.steady(access)
+    for now_s in (since_s, until_s - 0.001):
+        assert admitted(access, now_s=now_s) is None
+    for now_s in (since_s - 0.001, until_s):
+        assert admitted(access, now_s=now_s) is not None
+
+
 def test_other_route_is_refused() -> None:
     assert admitted(token(), route="weather/forecasts") is Reason.WRONG_ROUTE
 

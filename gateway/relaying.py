@@ -1,0 +1,148 @@
+"""An HTTP request and its answer, carried across as fast as both sides take them, and no faster.
+
+Nothing is read from either side before the other side took what was read last. The client is told
+of an end in band: an answer if none was begun, an SSE event, and always a body that does not end as
+a complete one would.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from gateway.asgi import Message, Receive, Scope, Send
+from gateway.domain.answers import CORS, AnswerHead, pass_on
+from gateway.domain.errors import FOR_END, GateFault, problem_document
+from gateway.domain.exchange import End
+from gateway.domain.headers import RequestHead
+from gateway.domain.limits import Direction
+from gateway.exchanging import ANSWERED, SENT, Exchange
+from gateway.metered import CHUNK_BYTES_MAX, granted
+from gateway.reporting import Read, Sender
+from gateway.terms import Terms
+from gateway.uploading import Upload
+from gateway.upstream import Asked
+from gateway.watching import Watch
+
+STATUS_MIN, STATUS_MAX = 200, 599
+FAREWELL_SECONDS = 0.5
+"""For the last event of a stream whose reader may have stopped reading."""
+
+
+class Relay(Exchange):
+    _head: AnswerHead | None = None
+    _upload: Upload | None = None
+    _tail = b""
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, request: RequestHead, terms: Terms
+    ) -> None:
+        super().__init__(receive, terms)
+        self.scope = scope
+        self.send = send
+        self._cross_origin = request.origin
+        if request.has_body:
+            self._upload = Upload(self)
+
+    async def carry(self, asked: Asked, sender: Sender, watch: Watch) -> None:
+        upload, answer = self._upload, None
+        if upload is not None:
+            watch.listen(self)
+        self.state = SENT
+        self.waiting_since = self.began_at
+        try:
+            answer = await sender(asked, None if upload is None else upload.stream)
+            self.waiting_since = None
+            self.state = ANSWERED
+            self.status = answer.status
+            head = self._answer_head(answer)
+            if head.adjust is not None:
+                await self.terms.adjust(head.adjust)
+            start = {"status": answer.status, "headers": head.headers}
+            await self.send({"type": "http.response.start", **start})
+            self._head = head
+            self.is_answered = self.has_served = True
+            await self._deliver(answer, head, watch.loop.time)
+            # Here, not after the answer is closed: a client may leave once it has everything.
+            self.end = self.end or End.COMPLETED
+        finally:
+            asked.leave()
+            if upload is not None:
+                upload.stop()
+            if answer is not None and self._is_unread:
+                await answer.close()
+
+    @property
+    def _is_unread(self) -> bool:
+        return self.end is not End.COMPLETED or self.scope["method"] == "HEAD"
+
+    def _answer_head(self, answer: Read) -> AnswerHead:
+        if not STATUS_MIN <= answer.status <= STATUS_MAX:
+            raise GateFault(End.UPSTREAM_INVALID, "The API's status is none that ends a call.")
+        items, undecodable = answer.headers()
+        head = pass_on(items, status=answer.status, own_host=self.terms.own_host)
+        head.undecodable = undecodable
+        self.said = head.consume
+        if head.is_events:
+            answer.has_events()
+        head.headers += self.terms.headers()
+        if self._cross_origin:
+            head.headers += CORS
+        return head
+
+    async def _deliver(self, answer: Read, head: AnswerHead, clock: Callable[[], float]) -> None:
+        send, left = self.send, head.length
+        if left == 0 or not head.has_body or self.scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        take, read = self.terms.reservation.take_bytes, answer.read
+        while left != 0:
+            self.waiting_since = clock()
+            chunk = await read()
+            self.waiting_since = None
+            if chunk is None:
+                await send({"type": "http.response.body", "body": b""})
+                return
+            size = len(chunk)
+            if left is not None:
+                left -= size
+            some = take(Direction.DOWN, min(CHUNK_BYTES_MAX, size))
+            if some == size and not head.is_events:
+                body, more = bytes(chunk), left != 0
+                await send({"type": "http.response.body", "body": body, "more_body": more})
+            else:
+                await self._deliver_pieces(memoryview(chunk), some, is_last=left == 0)
+
+    async def _deliver_pieces(self, chunk: memoryview, some: int, *, is_last: bool) -> None:
+        """One read in as many messages as its size, or what is left of a quota, asks for."""
+        sent = 0
+        while sent < len(chunk):
+            some = some or await granted(self.terms, Direction.DOWN, len(chunk) - sent)
+            piece = bytes(chunk[sent : sent + some])
+            sent, some = sent + some, 0
+            more = not (is_last and sent == len(chunk))
+            await self.send({"type": "http.response.body", "body": piece, "more_body": more})
+            self._tail = (self._tail + piece[-4:])[-4:]
+
+    async def hear(self, message: Message) -> None:
+        if self._upload is not None:
+            await self._upload.put(message.get("body", b""), more=message.get("more_body", False))
+
+    async def farewell(self, origin: str) -> None:
+        """Tell the reader of a running answer why it ends here, and end it as no whole one ends."""
+        assert self.end is not None
+        problem, head = FOR_END.get(self.end), self._head
+        if problem and head and head.is_events and head.length is None and not head.is_encoded:
+            document = problem_document(problem, origin=origin, detail=problem.title)
+            event = f"event: error\ndata: {json.dumps(document)}\n\n".encode()
+            if self._tail and not self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")):
+                event = b"\n\n" + event
+            try:
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await self.send(
+                        {"type": "http.response.body", "body": event, "more_body": True}
+                    )
+            except TimeoutError:
+                pass
+        abort = self.scope.get("extensions", {}).get("abort")
+        if abort is not None:
+            abort()

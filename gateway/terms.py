@@ -1,0 +1,83 @@
+"""What one exchange was admitted on: by whom, what it may take and until when; and its bill."""
+
+import time
+from collections.abc import Awaitable
+
+from gateway.asgi import Headers
+from gateway.domain.answers import consumed
+from gateway.domain.exchange import ALL, End, State, bill
+from gateway.domain.routes import Timeouts
+from gateway.domain.tokens import AccessToken, Charge
+from gateway.identifying import Identified
+from gateway.reporting import Report
+from gateway.reservations import Reservation
+from gateway.saying import Saying
+from gateway.spending import Allowance
+
+
+class Terms:
+    reservation: Reservation
+    report: Report | None = None
+
+    def __init__(
+        self, found: Identified, allowance: Allowance, saying: Saying, now_s: float
+    ) -> None:
+        self.found = found
+        self.allowance = allowance
+        self._saying = saying
+        self.now_s = now_s
+        """When it was admitted, by the wall clock."""
+
+    @property
+    def token(self) -> AccessToken:
+        return self.found.token
+
+    @property
+    def timeouts(self) -> Timeouts:
+        return self.found.match.route.timeouts
+
+    @property
+    def own_host(self) -> bool:
+        return self.found.match.own_host
+
+    def ends_in(self) -> tuple[float, End]:
+        """Seconds from the admission to the end of what was bought, and which end that is."""
+        allowance, end = self.allowance, End.EXPIRED
+        ends_at_s, client_ends_at_s = allowance.ends_at_s, self.token.client_expires_at
+        if allowance.standing is not None:
+            closes_at_s = allowance.standing.closes_at_s(self.now_s)
+            if closes_at_s < ends_at_s:
+                ends_at_s, end = closes_at_s, End.OUTSIDE_SCHEDULE
+        if client_ends_at_s is not None and client_ends_at_s < ends_at_s:
+            ends_at_s, end = client_ends_at_s, End.TOKEN_EXPIRED
+        return ends_at_s - self.now_s, end
+
+    def headers(self) -> Headers:
+        """For the answer: what is left, and until when."""
+        return self.allowance.headers(time.time())
+
+    def adjust(self, text: str) -> Awaitable[None]:
+        return self._saying.adjust(self.token.grant, text)
+
+    def settle(self, end: End, state: State, status: int | None, said: str | None) -> None:
+        """Once: what the exchange costs that ended so. `said`: the upstream's word on it."""
+        reservation, grant = self.reservation, self.found.token.grant
+        cost = bill(end, state=state, status=status, always=grant.charge is Charge.ALWAYS)
+        if cost is ALL and said is None and self.report is None:
+            reservation.settle_call()
+        elif not (cost.calls or cost.bytes):
+            reservation.settle(charged=False)
+        elif not cost.calls:
+            reservation.settle(charged=True, credits=0, calls=0)
+        elif said is None:
+            reservation.settle(charged=True, count=self.report.count() if self.report else None)
+        else:
+            figures = consumed(said)
+            clamped = reservation.settle(
+                charged=True,
+                credits=figures.get("credits"),
+                calls=figures.get("calls", 1),
+                data=figures.get("data"),
+            )
+            if clamped:
+                self._saying.clamped(grant.id)
