@@ -16,7 +16,7 @@ import socket
 from collections.abc import Sequence
 from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 from weakref import ref
 
 from uvicorn._types import ASGISendEvent
@@ -115,7 +115,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._answered_at: float | None = None
         self._unwritten: tuple[int, float] = (0, now)
-        _watched(self.server_state, self.loop)
+        watch(self.server_state, self.loop)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -188,7 +188,14 @@ class HttpProtocol(HttpToolsProtocol):
 _looking: set[int] = set()
 
 
-def _watched(state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
+@runtime_checkable
+class Looked(Protocol):
+    """A connection with deadlines."""
+
+    def look(self, now: float) -> None: ...
+
+
+def watch(state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
     """Look at a server's connections twice a second for as long as it has any."""
     if id(state) not in _looking:
         _looking.add(id(state))
@@ -198,7 +205,7 @@ def _watched(state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
 def _look(state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
     now = loop.time()
     for connection in list(state.connections):
-        if isinstance(connection, HttpProtocol):
+        if isinstance(connection, Looked):
             connection.look(now)
     if state.connections:
         loop.call_later(LOOK_SECONDS, _look, state, loop)
