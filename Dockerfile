@@ -18,12 +18,13 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     APICHARGE_HOME=/state \
     APICHARGE_STATIC_ROOT=/app/staticfiles \
-    PORT=8000
+    PORT=8000 \
+    H2_PORT=8002
 WORKDIR /app
 USER apicharge
 VOLUME /state
-EXPOSE 8000
+EXPOSE 8000 8002
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/livez', timeout=2)"]
-CMD ["python", "manage.py", "serve", "--host", "0.0.0.0", "--port", "8000"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as u; own = ssl._create_unverified_context(); scheme = 'https' if os.environ.get('APICHARGE_TLS_CERT') else 'http'; u.urlopen(f'{scheme}://127.0.0.1:{os.environ[\"PORT\"]}/livez', timeout=2, context=own)"]
+CMD ["python", "manage.py", "serve", "--host", "0.0.0.0", "--port", "8000", "--h2-port", "8002"]

@@ -25,9 +25,14 @@ if ROLE not in {"all", "gateway", "console", "worker"}:
     )
 
 PORT = env.int("PORT", default=8000)
-OWN_ADDRESSES = frozenset({("127.0.0.1", PORT)})  # Of every loopback address; no upstream.
+H2_PORT = env.int("H2_PORT", default=8002)
+OWN_ADDRESSES = frozenset({("127.0.0.1", PORT), ("127.0.0.1", H2_PORT)})  # None is an upstream.
 SANDBOX_PORT = env.int("SANDBOX_PORT", default=8001)
-ORIGIN = env.str("APICHARGE_ORIGIN", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+CERTIFICATE = state.certificate(
+    env.str("APICHARGE_TLS_CERT", default=""), env.str("APICHARGE_TLS_KEY", default="")
+)
+SCHEME = "https" if CERTIFICATE else "http"
+ORIGIN = env.str("APICHARGE_ORIGIN", default=f"{SCHEME}://127.0.0.1:{PORT}").rstrip("/")
 HOME = Path(env.str("APICHARGE_HOME", default=str(BASE_DIR / ".state"))).absolute()
 GATE_PREFIX = env.str("APICHARGE_GATE_PREFIX", default="/gate/")
 # Address ranges, beside public ones, that an upstream may live in (staff only; e.g. "127.0.0.0/8").

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,21 @@ class Secret:
 
     def __repr__(self) -> str:
         return "Secret(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """PEM files: the chain, and the key of its first."""
+
+    chain: Path
+    key: Path
+
+
+def certificate(chain: str, key: str) -> Certificate | None:
+    """What TLS is served with; None leaves TLS to a proxy before us."""
+    if bool(chain) is not bool(key):
+        raise Misconfigured("APICHARGE_TLS_CERT and APICHARGE_TLS_KEY: both, or neither.")
+    return Certificate(Path(chain), Path(key)) if chain else None
 
 
 def seed(home: Path, name: str, env: environ.Env, *, production: bool) -> Secret:

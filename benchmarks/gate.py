@@ -22,6 +22,7 @@ class Gate:
             "APICHARGE_HOME": str(home),
             "APICHARGE_ORIGIN": self._origin,
             "PORT": str(self._port),
+            "H2_PORT": "0",
             "UPSTREAM_NETWORKS": "127.0.0.1/32",
         }
         self._manage("migrate", "-v", "0")

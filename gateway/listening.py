@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, runtime_checkable
-from weakref import ref
+from weakref import WeakSet, ref
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import (
@@ -185,7 +185,7 @@ class HttpProtocol(HttpToolsProtocol):
         return now - since > self.deadlines.write_seconds
 
 
-_looking: set[int] = set()
+_looking: WeakSet[ServerState] = WeakSet()
 
 
 @runtime_checkable
@@ -197,8 +197,8 @@ class Looked(Protocol):
 
 def watch(state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
     """Look at a server's connections twice a second for as long as it has any."""
-    if id(state) not in _looking:
-        _looking.add(id(state))
+    if state not in _looking:
+        _looking.add(state)
         loop.call_later(LOOK_SECONDS, _look, state, loop)
 
 
@@ -210,7 +210,7 @@ def _look(state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
     if state.connections:
         loop.call_later(LOOK_SECONDS, _look, state, loop)
     else:
-        _looking.discard(id(state))
+        _looking.discard(state)
 
 
 def listener(host: str, port: int, *, backlog: int = 2048) -> socket.socket:

@@ -120,9 +120,11 @@ class Client:
             while data := await self._reader.read(65_536):
                 self._keep_frames(data)
                 # Nothing is a surprise to h2 but what a test provoked beside it.
-                with suppress(ProtocolError):
+                try:
                     for event in self.h2.receive_data(data):
                         self._handle(event)
+                except ProtocolError:
+                    self.h2.clear_outbound_data_buffer()
                 if not self.is_silent:
                     await self.flush()
                 async with self._changed:

@@ -98,7 +98,7 @@ class Process:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5).status_code == 200
+        return httpx.get(url, timeout=5, verify=False).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -125,6 +125,7 @@ class RunningServer:
     origins: list[str]
     sandbox: RunningSandbox
     environment: dict[str, str]
+    h2_ports: list[int] = field(default_factory=list)
     processes: list[Process] = field(default_factory=list)
 
     @property
@@ -210,8 +211,10 @@ def start_server(
     environment: Mapping[str, str] | None = None,
 ) -> RunningServer:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ports = free_ports(processes)
-    origins = [f"http://127.0.0.1:{port}" for port in ports]
+    found = free_ports(2 * processes)
+    ports, h2_ports = found[:processes], found[processes:]
+    scheme = "https" if environment and "APICHARGE_TLS_CERT" in environment else "http"
+    origins = [f"{scheme}://127.0.0.1:{port}" for port in ports]
     quote_seed = secret_file(home / "keys" / "quote")
     signer = ed25519.public_key(bytes.fromhex(quote_seed))
     sandbox = start_sandbox(home, close_ms=close_ms, signers=[signer])
@@ -219,20 +222,21 @@ def start_server(
         "APICHARGE_HOME": str(home),
         "APICHARGE_ORIGIN": origins[0],
         "PORT": str(ports[0]),
+        "H2_PORT": str(h2_ports[0]),
         "SANDBOX_PORT": str(sandbox.port),
         "UPSTREAM_NETWORKS": "127.0.0.1/32",
         **({"DATABASE_URL": database_url} if database_url else {}),
         **({"REDIS_URL": redis_url} if redis_url else {}),
         **(environment or {}),
     }
-    server = RunningServer(home, origins, sandbox, variables)
+    server = RunningServer(home, origins, sandbox, variables, h2_ports)
     server.processes = [
         Process(
-            ["manage", "serve", "--port", str(port), "--drain", "5"],
+            ["manage", "serve", "--port", str(port), "--h2-port", str(h2_port), "--drain", "5"],
             {**variables, "APICHARGE_ROLE": role},
             home / f"serve-{port}.log",
         )
-        for port in ports
+        for port, h2_port in zip(ports, h2_ports, strict=True)
     ]
     try:
         server.manage("setup")

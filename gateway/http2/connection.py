@@ -13,14 +13,12 @@ costs a peer nothing (resets, pings, settings, empty frames) than floods.py bear
 
 import asyncio
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from h2 import events as happened
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError, StreamClosedError
-from h2.settings import SettingCodes, Settings
+from h2.settings import SettingCodes
 from hyperframe.frame import GoAwayFrame
 from uvicorn import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
@@ -29,6 +27,7 @@ from uvicorn.server import ServerState
 from gateway.asgi import Headers, Scope
 from gateway.domain.floods import Patience
 from gateway.domain.requests import Malformed, Request, read
+from gateway.http2.opening import Bounds, opened
 from gateway.http2.stream import Stream
 from gateway.http2.writing import UNWRITTEN_BYTES_MAX, Writer
 from gateway.listening import Deadlines, watch
@@ -39,18 +38,6 @@ STEP_BYTES = 16 * 1024
 """Parsed in one go: what is refused after it must not have cost much before."""
 LINGERING_SECONDS = 2.0
 LIVE = b"application/grpc"
-
-
-class Bounds(NamedTuple):
-    streams: int = 100
-    stream_window_bytes: int = 64 * 1024
-    connection_window_bytes: int = 1024 * 1024
-    header_list_bytes: int = 64 * 1024
-    free_frames_burst: int = 400
-    free_frames_per_second: int = 40
-    idle_seconds: float = 75.0
-    ping_after_seconds: float = 30.0
-    ping_answer_seconds: float = 20.0
 
 
 class Http2Protocol(asyncio.Protocol):
@@ -89,7 +76,7 @@ class Http2Protocol(asyncio.Protocol):
         self._patience = Patience.of(
             bounds.free_frames_burst, bounds.free_frames_per_second, self._loop.time()
         )
-        self._h2 = _opened(bounds)
+        self._h2 = opened(bounds)
         self._writer = Writer(self._h2, transport, self._loop, self._forget)
         self._writer.flush()
         watch(self._state, self._loop)
@@ -170,9 +157,15 @@ class Http2Protocol(asyncio.Protocol):
             case happened.WindowUpdated() | happened.PingReceived():
                 self._on_what_answers(event)
             case happened.ConnectionTerminated():
-                self._leave(says_why=False)
+                self._on_goodbye(event)
             case _:
                 self._on_what_costs_nothing(event)
+
+    def _on_goodbye(self, event: happened.ConnectionTerminated) -> None:
+        """A client that asks nothing more may still wait for what it asked."""
+        self._is_draining = True
+        if event.error_code != ErrorCodes.NO_ERROR or not self._streams:
+            self._leave(says_why=False)
 
     def _stream(self, event: happened.StreamEnded | happened.WindowUpdated) -> Stream | None:
         return self._streams.get(event.stream_id or 0)
@@ -337,27 +330,3 @@ class Http2Protocol(asyncio.Protocol):
             self._unwritten = (unwritten, now)
             return False
         return now - since > self.deadlines.write_seconds
-
-
-def _opened(bounds: Bounds) -> H2Connection:
-    h2 = H2Connection(
-        H2Configuration(
-            client_side=False,
-            header_encoding=None,
-            validate_outbound_headers=False,
-            normalize_outbound_headers=False,
-        )
-    )
-    h2.local_settings = Settings(
-        client=False,
-        initial_values={
-            SettingCodes.INITIAL_WINDOW_SIZE: bounds.stream_window_bytes,
-            SettingCodes.MAX_HEADER_LIST_SIZE: bounds.header_list_bytes,
-        },
-    )
-    h2.initiate_connection()
-    # Said after the rest: h2 ends a connection that exceeds it, which a client that has not read
-    # it yet does not deserve. Until it is acknowledged, streams too many are refused one by one.
-    h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: bounds.streams})
-    h2.increment_flow_control_window(bounds.connection_window_bytes - 65_535)
-    return h2

@@ -18,10 +18,12 @@ from typing import Protocol
 from h2.errors import ErrorCodes
 
 from gateway.asgi import Headers, Message, Receive, Scope, Send
+from gateway.domain.requests import FRAMING
 from gateway.listening import Deadlines
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 TAKEN_BYTES_MAX = 64 * 1024
+_CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte != 0x09)
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +83,9 @@ class Stream:
             if not self.is_started:
                 await self._fail()
         finally:
-            self.abort()
+            # The mere end of an answer may wait for the socket; nothing else does once it is over.
+            if self.outgoing or not self.is_ended:
+                self.abort()
             self._connection.ended()
 
     async def _fail(self) -> None:
@@ -189,10 +193,11 @@ class Stream:
     def _start(self, message: Message) -> None:
         if self.is_started:
             raise RuntimeError("An answer is begun once.")
-        self.is_started = True
-        self._trailers_follow = message.get("trailers", False)
         status = (b":status", b"%d" % message["status"])
-        self._head = [status, *self._connection.default_headers(), *message.get("headers", [])]
+        headers = _sendable(message.get("headers", []))
+        self._head = [status, *self._connection.default_headers(), *headers]
+        self._trailers_follow = message.get("trailers", False)
+        self.is_started = True
         self._connection.hold_head(self)
 
     async def _send_body(self, body: bytes, *, more: bool) -> None:
@@ -224,6 +229,7 @@ class Stream:
                 self._sending = None
 
     async def _send_trailers(self, trailers: Headers) -> None:
+        trailers = _sendable(trailers)
         self.flush_head()
         await self._written()
         if not self.is_closed:
@@ -248,3 +254,11 @@ class Stream:
         self._waits_since = None
         if self._sending is not None and not self._sending.done():
             self._sending.set_result(None)
+
+
+def _sendable(headers: Headers) -> Headers:
+    fields = [(name.lower(), value) for name, value in headers if name.lower() not in FRAMING]
+    written = b"".join(map(b"".join, fields))
+    if len(written.translate(None, _CONTROLS)) != len(written):
+        raise RuntimeError("A header has a line break or another control character.")
+    return fields

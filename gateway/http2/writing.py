@@ -12,14 +12,12 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 
 from gateway.asgi import Headers
-from gateway.domain.requests import FRAMING
 from gateway.http2.stream import Stream
 
 FRAME_BYTES_MAX = 16 * 1024
 UNWRITTEN_BYTES_MAX = 64 * 1024
 ANSWERS_PER_FRAME = 3
 """The stream's window, the connection's, a ping."""
-_CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte != 0x09)
 
 
 class Writer:
@@ -49,7 +47,7 @@ class Writer:
         self.flush_soon()
 
     def head(self, stream: Stream, headers: Headers, *, end: bool) -> None:
-        self._h2.send_headers(stream.id, _sendable(headers), end_stream=end)
+        self._h2.send_headers(stream.id, headers, end_stream=end)
         self.flush_soon()
         if end:
             self._complete(stream)
@@ -135,11 +133,3 @@ class Writer:
         data = self._h2.data_to_send()
         if data and not self._transport.is_closing():
             self._transport.write(data)
-
-
-def _sendable(headers: Headers) -> Headers:
-    fields = [(name.lower(), value) for name, value in headers if name.lower() not in FRAMING]
-    written = b"".join(map(b"".join, fields))
-    if len(written.translate(None, _CONTROLS)) != len(written):
-        raise RuntimeError("A header has a line break or another control character.")
-    return fields

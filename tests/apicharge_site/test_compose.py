@@ -56,7 +56,7 @@ class Deployment:
     def command(self, service: str) -> list[str]:
         words = shlex.split(COMPOSE["services"][service]["command"])
         port = str(self.ports.get(service, 0))
-        places = {"0.0.0.0": "127.0.0.1", "8000": port}
+        places = {"0.0.0.0": "127.0.0.1", "8000": port, "8002": "0"}
         return [
             places.get(word, word).replace("/state/", f"{self.home}/{service}/") for word in words
         ]

@@ -52,3 +52,5 @@ def test_gate_refuses_itself_as_an_upstream(monkeypatch: pytest.MonkeyPatch) -> 
     check_upstream(f"http://127.0.0.1:{settings.PORT + 1}/", policy)
     with pytest.raises(AddressRefused, match="itself"):
         check_upstream(f"http://127.0.0.1:{settings.PORT}/", policy)
+    with pytest.raises(AddressRefused, match="this gateway itself"):
+        check_upstream(f"http://127.0.0.1:{settings.H2_PORT}/", policy)

@@ -37,7 +37,7 @@ def another(site: Site, role: str, home: Path, *command: str) -> Iterator[str]:
         process.kill()
 
 
-SERVE = ("manage", "serve", "--port", "{port}")
+SERVE = ("manage", "serve", "--port", "{port}", "--h2-port", "0")
 
 
 def test_gateway_serves_gated_routes_without_keys_and_nothing_else(

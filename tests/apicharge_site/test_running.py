@@ -36,12 +36,13 @@ class Run:
         return found[1]
 
 
-def run(home: Path, *, port: int, sandbox_port: int) -> Run:
+def run(home: Path, *, port: int, sandbox_port: int, h2_port: int) -> Run:
     variables = {
         "APICHARGE_HOME": str(home),
         "APICHARGE_SANDBOX_CLOSE_MS": "100",
         "PORT": str(port),
         "SANDBOX_PORT": str(sandbox_port),
+        "H2_PORT": str(h2_port),
     }
     process = Process(["manage", "run"], variables, home.with_suffix(".log"))
     process.start()
@@ -51,11 +52,11 @@ def run(home: Path, *, port: int, sandbox_port: int) -> Run:
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, Run]]:
     home = tmp_path_factory.mktemp("runs")
-    ports = free_ports(4)
+    ports = free_ports(6)
     with ExitStack() as stack:
-        first = run(home / "one", port=ports[0], sandbox_port=ports[1])
+        first = run(home / "one", port=ports[0], sandbox_port=ports[1], h2_port=ports[2])
         stack.callback(first.process.kill)
-        second = run(home / "two", port=ports[2], sandbox_port=ports[3])
+        second = run(home / "two", port=ports[3], sandbox_port=ports[4], h2_port=ports[5])
         stack.callback(second.process.kill)
         until(first.started, seconds=START_SECONDS)
         until(second.started, seconds=START_SECONDS)
@@ -70,7 +71,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def refused(home: Path, port: int, sandbox_port: int) -> str:
-    third = run(home, port=port, sandbox_port=sandbox_port)
+    third = run(home, port=port, sandbox_port=sandbox_port, h2_port=0)
     assert third.process.wait(START_SECONDS) != 0
     return third.printed
 

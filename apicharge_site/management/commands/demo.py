@@ -48,8 +48,9 @@ class Command(BaseCommand):
             shutil.rmtree(home)
 
     def _play(self, home: Path) -> None:
-        port, sandbox_port = (_usable(port) for port in (settings.PORT, settings.SANDBOX_PORT))
-        environment = _environment(home, port, sandbox_port)
+        wanted = (settings.PORT, settings.SANDBOX_PORT, settings.H2_PORT)
+        port, sandbox_port, h2_port = (_usable(port) for port in wanted)
+        environment = _environment(home, port, sandbox_port, h2_port)
         origin, rpc_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}"
         self.stdout.write(f"Starting {origin}/ with the sandbox network on {rpc_url}/ …")
         with (
@@ -79,12 +80,13 @@ def _answers(url: str) -> bool:
     return httpx.get(url, timeout=5).status_code == 200
 
 
-def _environment(home: Path, port: int, sandbox_port: int) -> dict[str, str]:
+def _environment(home: Path, port: int, sandbox_port: int, h2_port: int) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     return {
         **own,
         "PORT": str(port),
         "SANDBOX_PORT": str(sandbox_port),
+        "H2_PORT": str(h2_port),
         "APICHARGE_HOME": str(home),
         "APICHARGE_SANDBOX_CLOSE_MS": CLOSE_MS,
     }

@@ -1,4 +1,5 @@
 import signal
+import ssl
 import threading
 import time
 from argparse import ArgumentParser
@@ -49,6 +50,7 @@ class Command(BaseCommand):
 
     def _start(self, surroundings: Surroundings, *, with_demo: bool) -> None:
         listener = surroundings.listen(settings.PORT, "PORT")
+        h2_listener = surroundings.listen(settings.H2_PORT, "H2_PORT")
         prepare()
         if settings.CHAIN.is_sandbox:
             self._start_sandbox(surroundings)
@@ -61,15 +63,20 @@ class Command(BaseCommand):
             self._start_upstream(surroundings)
             networks.append(seeding.UPSTREAM_NETWORK)
         connections.close_all()
-        number = listener.fileno()
+        number, h2_number = listener.fileno(), h2_listener.fileno()
         log = surroundings.start(
             "serve",
-            *("manage", "serve", "--fd", str(number), "--drain", str(DRAIN_SECONDS)),
-            pass_fds=(number,),
+            *("manage", "serve", "--fd", str(number), "--h2-fd", str(h2_number)),
+            *("--drain", str(DRAIN_SECONDS)),
+            pass_fds=(number, h2_number),
             UPSTREAM_NETWORKS=",".join(networks),
         )
-        ready = f"http://127.0.0.1:{settings.PORT}/readyz"
-        wait_for("The server", lambda: httpx.get(ready, timeout=5).status_code == 200, log)
+        ready, tls = f"{settings.SCHEME}://127.0.0.1:{settings.PORT}/readyz", _own_certificate()
+        wait_for(
+            "The server",
+            lambda: httpx.get(ready, timeout=5, verify=tls).status_code == 200,
+            log,
+        )
 
     def _start_sandbox(self, surroundings: Surroundings) -> None:
         require_free(settings.SANDBOX_PORT, "SANDBOX_PORT")
@@ -105,6 +112,7 @@ class Command(BaseCommand):
     def _say_where(self) -> None:
         say = self.stdout.write
         say(f"\nApiCharge   {settings.ORIGIN}/")
+        say(f"HTTP/2      127.0.0.1:{settings.H2_PORT}  (gRPC, too; {_how_to_speak_it()})")
         say(f"Admin       {settings.ORIGIN}/admin/")
         if seeding.is_seeded():
             for login in seeding.logins(settings.HOME):
@@ -116,3 +124,17 @@ class Command(BaseCommand):
             "\nThis is the embedded mode: SQLite, workers as threads, one server. It is for one "
             "machine;\nfor several, see docs/operations.md. Ctrl-C ends everything.\n"
         )
+
+
+def _how_to_speak_it() -> str:
+    return "TLS" if settings.CERTIFICATE else "prior knowledge, without TLS"
+
+
+def _own_certificate() -> ssl.SSLContext | bool:
+    """Trust in it, whoever signed it, and whatever names it has."""
+    if settings.CERTIFICATE is None:
+        return True
+    context = ssl.create_default_context(cafile=settings.CERTIFICATE.chain)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.check_hostname = False
+    return context

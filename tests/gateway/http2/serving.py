@@ -8,7 +8,8 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from gateway.http2.connection import Bounds, Http2Protocol
+from gateway.http2.connection import Http2Protocol
+from gateway.http2.opening import Bounds
 from gateway.listening import Deadlines, listener
 from tests.http2 import DEADLINE_SECONDS
 

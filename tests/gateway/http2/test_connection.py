@@ -10,6 +10,7 @@ from hyperframe.frame import (
     ContinuationFrame,
     DataFrame,
     Frame,
+    GoAwayFrame,
     HeadersFrame,
     PingFrame,
     PriorityFrame,
@@ -18,7 +19,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from gateway.http2.connection import Bounds
+from gateway.http2.opening import Bounds
 from gateway.listening import Deadlines
 from tests.gateway.http2.serving import (
     body,
@@ -251,6 +252,18 @@ async def test_drain_lets_running_streams_end_and_takes_no_others() -> None:
         await client.until(lambda: client.is_closed)
         [last] = [frame for frame in client.frames if isinstance(frame, DataFrame)]
         assert (last.stream_id, last.data, set(last.flags)) == (first, b"hello", {"END_STREAM"})
+
+
+async def test_client_that_says_goodbye_gets_what_it_asked_for() -> None:
+    answering = asyncio.Event()
+    async with serving(waiting_for(answering)) as address, connected(*address) as client:
+        stream_id = await client.begin(client.head())
+        goodbye = GoAwayFrame(0, last_stream_id=0).serialize()
+        await client.write(goodbye + PingFrame(0, opaque_data=b"12345678").serialize())
+        await client.until(lambda: client.pings_answered == 1)
+        answering.set()
+        assert (await client.over(stream_id)).body == b"hello"
+        await client.until(lambda: client.is_closed)
 
 
 async def test_idle_connection_ends_at_once_in_a_drain() -> None:

@@ -6,7 +6,7 @@ import pytest
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-from tests.gateway.http2.serving import body, echo, eventually, hello, serving, start
+from tests.gateway.http2.serving import body, echo, eventually, hello, served, serving, start
 from tests.http2 import connected
 
 TAKEN_BYTES_MAX = 256 * 1024
@@ -97,6 +97,30 @@ async def test_answer_that_its_application_leaves_unfinished_is_a_reset() -> Non
     async with serving(unfinished) as address, connected(*address) as client:
         heard = await client.get()
         assert (heard.body, heard.is_whole, heard.reset) == (b"half", False, ErrorCodes.CANCEL)
+
+
+async def test_end_of_an_answer_waits_for_the_socket() -> None:
+    pausing = asyncio.Event()
+    ended = asyncio.Event()
+
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        await start(send)
+        await body(send, b"all")
+        await pausing.wait()
+        await body(send, b"", more=False)
+        ended.set()
+
+    async with served(application) as (address, state), connected(*address) as client:
+        stream_id = await client.begin(client.head())
+        await client.until(lambda: client.streams[stream_id].body == b"all")
+        [connection] = state.connections
+        connection.pause_writing()
+        pausing.set()
+        await ended.wait()
+        await eventually(lambda: not state.tasks)
+        connection.resume_writing()
+        heard = await client.over(stream_id)
+        assert (heard.is_whole, heard.reset) == (True, None)
 
 
 async def test_upload_that_nobody_reads_delays_nobody() -> None:
@@ -251,4 +275,4 @@ async def test_header_with_a_line_break_is_not_sent(field: tuple[bytes, bytes]) 
         await body(send, b"", more=False)
 
     async with serving(application) as address, connected(*address) as client:
-        assert not (await client.get()).is_whole
+        assert (await client.get()).status == "500"
