@@ -22,7 +22,7 @@ help: ## what can be done here
 demo: .venv/installed ## sell access to an API on a sandbox network and gate it: a transcript, then the end
 	@$(BIN)/python manage.py demo
 
-run: .venv/installed ## start everything on this machine and stay (PORT, SANDBOX_PORT, APICHARGE_HOME)
+run: .venv/installed ## start everything on this machine and stay (PORT, H2_PORT, SANDBOX_PORT, APICHARGE_HOME)
 	@exec $(BIN)/python manage.py run
 
 test: .venv/developing ## all tests but the long ones
