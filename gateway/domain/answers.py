@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from gateway.domain.headers import EVENTS, HOP_BY_HOP, OURS, Pair
+from gateway.domain.references import FORMS
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -55,6 +56,8 @@ class AnswerHead:
     cache_control: str | None = None
     consume: str | None = None
     adjust: str | None = None
+    addresses: tuple[Pair, ...] = ()
+    """Headers that name addresses: whoever knows where the gate is rewrites them."""
     undecodable = 0
 
     def __init__(self, *, own_host: bool, has_body: bool = True) -> None:
@@ -190,6 +193,13 @@ def _adjust(head: AnswerHead, value: str) -> None:
     head.adjust = f"{head.adjust},{value}" if head.adjust else value
 
 
+def _names_addresses(name: str) -> Callable[[AnswerHead, str], None]:
+    def read(head: AnswerHead, value: str) -> None:
+        head.addresses += ((name, value),)
+
+    return read
+
+
 def _of_the_main_host(name: bytes) -> Callable[[AnswerHead, str], None]:
     """A header that the gate writes itself on the main host."""
 
@@ -209,6 +219,7 @@ _SPECIAL: dict[str, Callable[[AnswerHead, str], None]] = {
     "set-cookie": _set_cookie,
     "apicharge-consume": _consume,
     "apicharge-adjust": _adjust,
+    **{name: _names_addresses(name) for name in FORMS},
     "content-security-policy": _of_the_main_host(b"content-security-policy"),
     "x-content-type-options": _of_the_main_host(b"x-content-type-options"),
 }

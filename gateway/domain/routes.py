@@ -72,6 +72,8 @@ class Match:
     """The canonical path after the service's prefix: decided on, and sent."""
     own_host: bool
     """Asked for on the service's own host name, not on the console's."""
+    prefix: str
+    """What the gate has before `path`: nothing on the service's own host name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +122,12 @@ class RouteTable:
         except AmbiguousPath as exc:
             return Ambiguous(f"The path is refused: {exc}.")
         if (service := self.hosts.get(bare_host(host))) is not None:
-            return _in_service(service, path, method, own_host=True)
+            return _in_service(service, path, method, prefix=b"")
         parts = tuple(segments(path))
         for length in range(min(self.longest_prefix, len(parts)), 0, -1):
             if (service := self.prefixes.get(parts[:length])) is not None:
-                rest = _after(path, length)
-                return _in_service(service, rest, method, own_host=False)
+                prefix = b"/" + b"/".join(parts[:length])
+                return _in_service(service, _after(path, length), method, prefix=prefix)
         return NO_ROUTE
 
     def owns(self, host: str, path: str) -> bool:
@@ -148,13 +150,15 @@ def _after(path: bytes, length: int) -> bytes:
     return b"/" + b"".join(path.split(b"/", length + 1)[length + 1 :])
 
 
-def _in_service(service: Service, path: bytes, method: str, *, own_host: bool) -> Match | NoRoute:
+def _in_service(service: Service, path: bytes, method: str, *, prefix: bytes) -> Match | NoRoute:
     parts = tuple(segments(path))
     for length in range(len(parts), -1, -1):
         if (routes := service.routes.get(parts[:length])) is not None:
             for route in routes:
                 if not route.methods or method in route.methods:
-                    return Match(service, route, path.decode("ascii"), own_host)
+                    return Match(
+                        service, route, path.decode("ascii"), not prefix, prefix.decode("ascii")
+                    )
             return NO_ROUTE
     return NO_ROUTE
 

@@ -1,11 +1,17 @@
 import asyncio
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import cast
+
+import pytest
 
 from gateway import pacing
 from gateway.domain.fields import Direction
-from gateway.domain.rates import Bandwidth
-from gateway.pacing import Pacer
+from gateway.domain.rates import PACE_TICKS, Bandwidth
+from gateway.pacing import PIECE_MIN, Pacer
+
+TICK_US = 1_000_000 // PACE_TICKS
 
 
 def pacer(speed: int, window_seconds: int = 1) -> Pacer:
@@ -65,6 +71,58 @@ async def test_who_gives_up_waiting_loses_nothing_for_the_others() -> None:
     await asyncio.gather(gone, return_exceptions=True)
     assert await asyncio.wait_for(shared.take(10), 2) == 10
     assert len(shared._waiting) == 0
+
+
+class Ticks:
+    """A clock and a timer in the test's hand."""
+
+    def __init__(self) -> None:
+        self.now_us = 0
+        self.due: list[tuple[Callable[..., object], tuple[object, ...]]] = []
+
+    def call_later(
+        self, _seconds: float, callback: Callable[..., object], *arguments: object
+    ) -> asyncio.TimerHandle:
+        self.due.append((callback, arguments))
+        return cast("asyncio.TimerHandle", object())
+
+    async def tick(self) -> int:
+        """One is due at most, however many wait."""
+        self.now_us += TICK_US
+        [(callback, arguments)] = self.due
+        self.due.clear()
+        callback(*arguments)
+        await asyncio.sleep(0)
+        return len(self.due)
+
+
+async def test_a_tick_wakes_few_of_a_thousand_streams_and_all_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What keeps the loop free (measured by the soak in e2e/test_bandwidth.py) is bounded work."""
+    ticks, speed, count = Ticks(), 2_000_000, 1000
+    shared = Pacer(Bandwidth(Direction.DOWN, speed), lambda: ticks.now_us)
+    assert shared.take_now(10**9)
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", ticks.call_later)
+    turns = [0] * count
+
+    async def drink(number: int) -> None:
+        while True:
+            await shared.take(65_536)
+            turns[number] += 1
+
+    streams = [asyncio.ensure_future(drink(number)) for number in range(count)]
+    await asyncio.sleep(0)
+    woken_most = speed // PACE_TICKS // PIECE_MIN + 1
+    for _ in range(2 * PACE_TICKS):
+        before = sum(turns)
+        assert await ticks.tick() == 1
+        assert sum(turns) - before <= woken_most
+    assert max(turns) - min(turns) <= 1
+    assert min(turns) >= 10
+    for stream in streams:
+        stream.cancel()
+    await asyncio.gather(*streams, return_exceptions=True)
 
 
 async def test_one_byte_a_second_still_flows() -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.gateway.e2e.upstreams import Upstream, whole
 from tests.gateway.e2e.world import World, running, token
@@ -35,6 +36,36 @@ async def test_redirect_is_passed_on_not_followed(world: World, client: httpx.As
         assert answer.headers["location"] == location
     await inner.stop()
     assert inner.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "prefix"), [("/gate/files/a", "/gate/files"), ("/a", ""), ("/root/a", "/root")]
+)
+async def test_address_of_the_upstream_is_told_as_the_gates(
+    world: World, client: httpx.AsyncClient, asked: str, prefix: str
+) -> None:
+    world.publish(root_path="/root")
+    own = f"http://127.0.0.1:{world.upstream.port}"
+    world.upstream.answering = whole(
+        b"",
+        "201 Created",
+        f"Location: {own}/base/b?c=d",
+        "Content-Location: /base/b",
+        f"Refresh: 5; url={own}/base/b",
+        f"Link: <{own}/base/next>; rel=next",
+        f"X-Else: {own}",
+    )
+    headers = {"apicharge": token(world.grant()), "host": "" if prefix else "files.example"}
+    headers = {name: value for name, value in headers.items() if value}
+    answer = await client.get(f"http://127.0.0.1:{world.port}{asked}", headers=headers)
+    assert answer.headers["location"] == f"{prefix}/b?c=d"
+    assert answer.headers["content-location"] == f"{prefix}/b"
+    assert answer.headers["refresh"] == f"5; url={prefix}/b"
+    assert answer.headers["link"] == f"<{prefix}/next>; rel=next"
+    world.upstream.answering = whole(b"", "302 Found", f"Location: {own}/admin")
+    answer = await client.get(f"http://127.0.0.1:{world.port}{asked}", headers=headers)
+    assert answer.status_code == 302
+    assert "location" not in answer.headers
 
 
 async def test_proxy_variables_are_not_obeyed(
