@@ -14,10 +14,10 @@ TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
-.PHONY: help demo run test check bench fmt soak requirements clean
+.PHONY: help demo run test check bench contract contract-test fmt soak requirements clean
 
 help: ## what can be done here
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/installed ## sell access to an API on a sandbox network and gate it: a transcript, then the end
 	@$(BIN)/python manage.py demo
@@ -40,6 +40,12 @@ check: .venv/developing ## lint, format, types, migrations
 
 bench: .venv/benching ## what the gate costs, beside nginx, nginx+Lua+Redis and Envoy (FULL=1, CASES="small …")
 	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(CASES)
+
+contract: ## build the contract and compare it with the committed wasm (needs Rust)
+	contract/build.sh build
+
+contract-test: ## the contract's tests, on the network's own host (needs Rust)
+	contract/build.sh test
 
 fmt: .venv/developing ## format, and mend what lint can mend
 	$(BIN)/ruff format .

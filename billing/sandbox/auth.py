@@ -137,7 +137,8 @@ class Enforcing:
         key = entries.nonce_key(address, credentials.nonce.int64)
         if self.view.value(key) is not None:
             raise _refused(Code.SCEC_EXISTING_VALUE, "nonce already exists for address", address)
-        self.view.put_value(key, scval.to_void(), live_until=expiration)
+        least = now + network.TEMPORARY_TTL_MIN_LEDGERS - 1  # Of whatever is temporary.
+        self.view.put_value(key, scval.to_void(), live_until=max(expiration, least))
 
 
 class Recording:

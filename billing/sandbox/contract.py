@@ -1,7 +1,7 @@
 """The purchase contract in Python, until the committed wasm takes its place behind the same door.
 
-`purchase(buyer, quote, signer, signature, purchase_id, access_key)` checks, in this order: not
-paused, the buyer's authorization, amounts, asset, parties and times of the quote, its signer and
+`purchase(buyer, quote, signer, signature, purchase_id, access_key)` checks, in this order: the
+buyer's authorization, not paused, amounts, asset, parties and times of the quote, its signer and
 signature, that (buyer, purchase_id) is new; then it pays and tells. It never holds funds. What the
 signer signed is built anew from the parsed quote, never taken from the caller.
 """
@@ -20,6 +20,7 @@ from billing.sandbox.hosterrors import Code, HostError, Kind
 from gateway.domain import ed25519
 
 FEE_CAP_BPS = 1_000
+AMOUNT_MAX = 2**63 - 1
 QUOTE_TTL_MAX_S = 24 * 3600
 DOMAIN = "apicharge_quote_v1"
 # The used key outlives the quote: longer than a quote may live, at one ledger a second.
@@ -40,6 +41,7 @@ class Refusal(IntEnum):
     UNKNOWN_SIGNER = 7
     ALREADY_USED = 8
     PAYEE_IS_BUYER = 10
+    PAYEE_IS_CONTRACT = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,9 @@ class PurchaseContract:
                 Code.SCEC_INVALID_ACTION,
                 f"VM call trapped: UnreachableCodeReached ({problem})",
             ) from problem
+        host.require_auth(purchase.buyer)
         if scval.from_bool(_setting(instance, "Paused")):
             raise _refused(Refusal.PAUSED)
-        host.require_auth(purchase.buyer)
         _check_terms(host, purchase)
         digest = purchase.quote.digest(host.contract)
         _check_signature(host, purchase, digest)
@@ -171,7 +173,7 @@ def used_key(buyer: str, purchase_id: bytes) -> xdr.SCVal:
 def _check_terms(host: Host, purchase: Purchase) -> None:
     quote = purchase.quote
     now = host.closing.close_time
-    if quote.amount <= 0 or quote.fee < 0:
+    if not 0 < quote.amount <= AMOUNT_MAX or quote.fee < 0:
         raise _refused(Refusal.INVALID_AMOUNT)
     if quote.fee * 10_000 > quote.amount * FEE_CAP_BPS:
         raise _refused(Refusal.FEE_TOO_HIGH)
@@ -179,6 +181,8 @@ def _check_terms(host: Host, purchase: Purchase) -> None:
         raise _refused(Refusal.TOKEN_NOT_ALLOWED)
     if quote.payee == purchase.buyer:
         raise _refused(Refusal.PAYEE_IS_BUYER)
+    if host.contract in {quote.payee, quote.treasury}:
+        raise _refused(Refusal.PAYEE_IS_CONTRACT)
     if now > quote.expires_at:
         raise _refused(Refusal.QUOTE_EXPIRED)
     if quote.expires_at > now + QUOTE_TTL_MAX_S:

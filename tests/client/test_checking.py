@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from apicharge_client import quotes
@@ -31,6 +32,8 @@ from tests.client.instructions import (
     signed_quote,
     transfer,
 )
+from tests.vectors.contract import KNOWN
+from tests.vectors.contract import PAID as VECTORS
 
 PIN = Pin(bytes(SIGNER.verify_key).hex(), CONTRACT, PASSPHRASE, {"USDC": ISSUER})
 AGREED = signed_quote()
@@ -63,6 +66,18 @@ def refused(proposal: Proposal, *, latest: int | None = LATEST_LEDGER, **changes
 def test_honest_instruction_is_signed_for_its_preimage(bound: bool) -> None:
     proposal = Proposal(AGREED, bound=bound)
     assert signs(proposal) == hashlib.sha256(proposal.preimage()).digest()
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["label"])
+def test_what_the_contract_takes_is_what_is_signed(vector: dict[str, Any]) -> None:
+    issuers = {code: KNOWN["accounts"][f"issuer {code}"] for code in ("USDC", "EURC")}
+    pin = Pin(KNOWN["signer"], KNOWN["contract"], KNOWN["passphrase"], issuers)
+    quote = quotes.parse(Document(vector["quote"], "quote"))
+    agreed = Order(quote, pin, KNOWN["buyer"], bytes.fromhex(KNOWN["access_key"]))
+    document = {**vector, "id": KNOWN["purchase_id"]}
+    until = document["valid_until_ledger"] = KNOWN["valid_until_ledger"]
+    instruction = Instruction.parse(Document(document, "instruction"))
+    assert check(instruction, agreed, until - 180).hex() == vector["authorization_to_sign"]
 
 
 @pytest.mark.parametrize("bound", [False, True])

@@ -1,6 +1,4 @@
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from apicharge_client import Budget, quotes
@@ -9,8 +7,8 @@ from apicharge_client.errors import BadDocument, NotAffordable, NotTrusted
 from apicharge_client.pins import Pin
 
 from tests.client.instructions import CONTRACT, ISSUER, PASSPHRASE, SIGNER, STRANGER, signed_quote
+from tests.vectors.contract import KNOWN, SOLD
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "quotes.json").read_text())
 PIN = Pin(bytes(SIGNER.verify_key).hex(), CONTRACT, PASSPHRASE, {"USDC": ISSUER})
 
 
@@ -18,10 +16,10 @@ def parsed(quote: dict[str, object]) -> quotes.Quote:
     return quotes.parse(Document(quote, "quote"))
 
 
-@pytest.mark.parametrize("vector", VECTORS["vectors"], ids=lambda vector: vector["label"])
+@pytest.mark.parametrize("vector", SOLD, ids=lambda vector: vector["label"])
 def test_vector_verifies_as_the_marketplace_signs_it(vector: dict[str, dict[str, object]]) -> None:
-    issuers = {code: VECTORS["accounts"][f"issuer {code}"] for code in ("USDC", "EURC")}
-    pin = Pin(VECTORS["signer"], VECTORS["contract"], VECTORS["passphrase"], issuers)
+    issuers = {code: KNOWN["accounts"][f"issuer {code}"] for code in ("USDC", "EURC")}
+    pin = Pin(KNOWN["signer"], KNOWN["contract"], KNOWN["passphrase"], issuers)
     quote = parsed(vector["quote"])
     quotes.verify(quote, pin)
     assert quote.scval().to_xdr_bytes().hex() == vector["quote_xdr"]

@@ -83,7 +83,7 @@ def test_setting_of_the_client_is_described(name: str) -> None:
 
 
 def test_quote_of_the_protocol_is_the_vector() -> None:
-    vectors = json.loads((VECTORS / "quotes.json").read_text())
+    vectors = json.loads((VECTORS / "contract.json").read_text())
     example = next(
         json.loads(block)
         for block in re.findall(r"```json\n(.*?)```", PROTOCOL, re.DOTALL)

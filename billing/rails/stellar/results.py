@@ -53,8 +53,8 @@ PURCHASE_ERRORS: Mapping[int, Refused] = MappingProxyType(
         6: Refused(Refusal.FINAL, "cannot-pay", "The quote is valid for too long."),
         7: Refused(Refusal.FINAL, "cannot-pay", "The contract does not know the quote's signer."),
         8: Refused(Refusal.SPENT, "already-used", "A payment with this purchase id is on chain."),
-        9: Refused(Refusal.FINAL, "cannot-pay", "The quote's signature does not verify."),
         10: Refused(Refusal.FINAL, "cannot-pay", "The buyer and the payee are the same account."),
+        11: Refused(Refusal.FINAL, "cannot-pay", "The quote would pay the contract itself."),
     }
 )
 # Of the Stellar Asset Contract (soroban-env-host builtin_contracts/contract_error.rs).

@@ -12,7 +12,8 @@ from billing.rails.stellar import envelopes
 from gateway.domain import ed25519
 from marketplace.domain.chains import sandbox
 from tests.billing.buying import person
-from tests.billing.rails.vectors import KNOWN, SIGNER, VECTORS, order_of
+from tests.billing.rails.vectors import SIGNER, order_of
+from tests.vectors.contract import KNOWN, PAID
 
 CHAIN = sandbox()
 BUYER = Keypair.from_raw_ed25519_seed(bytes.fromhex(KNOWN["buyer_seed"]))
@@ -22,7 +23,7 @@ MASTER = bytes(range(32))
 
 def issued(**changes: int) -> TransactionEnvelope:
     return envelopes.call_envelope(
-        order_of(VECTORS[0]),
+        order_of(PAID[0]),
         signer=SIGNER,
         chain=CHAIN,
         source=KNOWN["buyer"],
@@ -81,7 +82,7 @@ def test_other_transaction_is_refused_though_the_buyer_signed_it(changes: dict[s
         checked(offered.to_xdr())
 
 
-@pytest.mark.parametrize("offered", ["", "AAAA", VECTORS[0]["entry_xdr"]])
+@pytest.mark.parametrize("offered", ["", "AAAA", PAID[0]["entry_xdr"]])
 def test_what_is_no_transaction_is_refused(offered: str) -> None:
     with pytest.raises(AuthorizationInvalid, match="cannot be read"):
         checked(offered)

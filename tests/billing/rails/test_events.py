@@ -11,11 +11,11 @@ from billing.domain.payments import Terms
 from billing.rails.stellar import events
 from billing.rails.stellar.events import NotAPurchase
 from marketplace.domain.chains import sandbox
-from tests.billing.rails.vectors import KNOWN, VECTORS
+from tests.vectors.contract import KNOWN, PAID
 
 CONTRACT = sandbox().contract
 OTHER_CONTRACT = sandbox().assets["USDC"].sac
-each = pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["label"])
+each = pytest.mark.parametrize("vector", PAID, ids=lambda vector: vector["label"])
 
 
 def event_of(vector: dict[str, Any], **changes: Any) -> EventInfo:
@@ -61,33 +61,31 @@ def test_event_is_read_into_what_was_paid(vector: dict[str, Any]) -> None:
         {"contractId": OTHER_CONTRACT},
         {"type": "diagnostic"},
         {"inSuccessfulContractCall": False},
-        {"topic": VECTORS[0]["event_topics"][:3]},
-        {"topic": [scval.to_symbol("refunded").to_xdr(), *VECTORS[0]["event_topics"][1:]]},
-        {"topic": [*VECTORS[0]["event_topics"][:3], scval.to_bytes(b"short").to_xdr()]},
-        {"topic": [VECTORS[0]["event_topics"][0], *[scval.to_uint32(1).to_xdr()] * 3]},
+        {"topic": PAID[0]["event_topics"][:3]},
+        {"topic": [scval.to_symbol("refunded").to_xdr(), *PAID[0]["event_topics"][1:]]},
+        {"topic": [*PAID[0]["event_topics"][:3], scval.to_bytes(b"short").to_xdr()]},
+        {"topic": [PAID[0]["event_topics"][0], *[scval.to_uint32(1).to_xdr()] * 3]},
         {"value": scval.to_void().to_xdr()},
         {"value": scval.to_struct({"amount": scval.to_int128(1)}).to_xdr()},
     ],
 )
 def test_event_that_is_not_exactly_a_purchase_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(NotAPurchase):
-        events.of_event(event_of(VECTORS[0], **changes), contract=CONTRACT)
+        events.of_event(event_of(PAID[0], **changes), contract=CONTRACT)
 
 
 @pytest.mark.parametrize(("amount", "fee"), [(-1, 0), (1, 2), (2**63, 0), (2**100, 1), (5, -1)])
 def test_amounts_that_no_quote_has_are_refused(amount: int, fee: int) -> None:
-    struct = scval.from_struct(xdr.SCVal.from_xdr(VECTORS[0]["event_data"]))
+    struct = scval.from_struct(xdr.SCVal.from_xdr(PAID[0]["event_data"]))
     data = {**struct, "amount": scval.to_int128(amount), "fee": scval.to_int128(fee)}
     with pytest.raises(NotAPurchase):
-        events.of_event(
-            event_of(VECTORS[0], value=scval.to_struct(data).to_xdr()), contract=CONTRACT
-        )
+        events.of_event(event_of(PAID[0], value=scval.to_struct(data).to_xdr()), contract=CONTRACT)
 
 
 def emitted(contract: str, topics: list[str]) -> str:
     body = xdr.ContractEventV0(
         topics=[xdr.SCVal.from_xdr(topic) for topic in topics],
-        data=xdr.SCVal.from_xdr(VECTORS[0]["event_data"]),
+        data=xdr.SCVal.from_xdr(PAID[0]["event_data"]),
     )
     return xdr.ContractEvent(
         ext=xdr.ExtensionPoint(0),
@@ -98,7 +96,7 @@ def emitted(contract: str, topics: list[str]) -> str:
 
 
 def test_only_our_contracts_events_of_a_transaction_are_payments() -> None:
-    purchased = VECTORS[0]["event_topics"]
+    purchased = PAID[0]["event_topics"]
     other = [scval.to_symbol("transfer").to_xdr(), *purchased[1:]]
     found = events.of_transaction(
         [[emitted(OTHER_CONTRACT, purchased), emitted(CONTRACT, other)]],
@@ -115,4 +113,4 @@ def test_only_our_contracts_events_of_a_transaction_are_payments() -> None:
         ledger=77,
         closed_at_s=5,
     )
-    assert [payment.terms.digest for payment in ours] == [VECTORS[0]["quote"]["digest"]]
+    assert [payment.terms.digest for payment in ours] == [PAID[0]["quote"]["digest"]]

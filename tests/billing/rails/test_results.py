@@ -1,11 +1,14 @@
 """What the network's refusals mean: by its own codes, read with who raised them."""
 
+from typing import Any
+
 import pytest
 from stellar_sdk import StrKey, scval, xdr
 
 from billing.api.problems import all_slugs
 from billing.rails.port import Refusal, Sent
 from billing.rails.stellar import results
+from tests.vectors.contract import CALLS, KNOWN
 
 CONTRACT = StrKey.encode_contract(bytes([1]) * 32)
 ASSET = StrKey.encode_contract(bytes([2]) * 32)
@@ -56,8 +59,8 @@ def refused(message: str, *events: str) -> tuple[Refusal, str]:
         (6, Refusal.FINAL, "cannot-pay"),
         (7, Refusal.FINAL, "cannot-pay"),
         (8, Refusal.SPENT, "already-used"),
-        (9, Refusal.FINAL, "cannot-pay"),
         (10, Refusal.FINAL, "cannot-pay"),
+        (11, Refusal.FINAL, "cannot-pay"),
     ],
 )
 def test_contract_error_has_its_meaning(number: int, refusal: Refusal, slug: str) -> None:
@@ -150,3 +153,15 @@ def test_trapped_call_is_read_from_its_events_and_without_them_asked_again() -> 
         for events in ([event(CONTRACT, contract_error(8))], [event(ASSET, contract_error(10))], [])
     ]
     assert told == [Refusal.SPENT, Refusal.FINAL, Refusal.LATER]
+
+
+def test_every_error_of_a_purchase_has_a_meaning() -> None:
+    raised = {call["label"] for call in CALLS if call["label"] in KNOWN["errors"]}
+    raised -= {"NoAdminProposed"}  # Of a call that no server makes.
+    assert set(results.PURCHASE_ERRORS) == {KNOWN["errors"][name] for name in raised}
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call["label"])
+def test_error_that_the_contract_raised_is_told_by_its_number(call: dict[str, Any]) -> None:
+    number = KNOWN["errors"].get(call["label"])
+    assert number is None or call["error"] == f"Error(Contract, #{number})"

@@ -1,14 +1,11 @@
-"""The literal authorizations of tests/vectors, as orders."""
+"""The paid purchases of tests/vectors, as orders."""
 
-import json
 from typing import Any
 
 from billing.rails.port import Order
 from marketplace.domain import quotes
-from tests.vectors.authorizations_by_hand import PATH
+from tests.vectors.contract import KNOWN
 
-KNOWN: dict[str, Any] = json.loads(PATH.read_text())
-VECTORS: list[dict[str, Any]] = KNOWN["vectors"]
 SIGNER = bytes.fromhex(KNOWN["signer"])
 
 

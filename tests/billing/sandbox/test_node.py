@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 
+import pytest
 from stellar_sdk import Payment, xdr
 
 from billing.sandbox import network
@@ -122,7 +123,8 @@ def test_transactions_of_many_sources_share_a_ledger(town: Town) -> None:
     assert [one.application_order for one in told] == [1, 2]
 
 
-def test_expired_nonces_are_forgotten(town: Town) -> None:
+def test_expired_nonces_are_forgotten(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "TEMPORARY_TTL_MIN_LEDGERS", 16)
     arguments = town.purchase()
     entry = town.authorize(town.authorization(arguments), for_ledgers=1)
     town.send_call(arguments, entry)

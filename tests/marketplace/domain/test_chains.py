@@ -1,13 +1,10 @@
 import hashlib
-import json
 
 import pytest
 from stellar_sdk import Keypair
 
 from marketplace.domain import chains
-from tests.vectors import quotes_by_hand
-
-VECTORS = json.loads(quotes_by_hand.PATH.read_text())
+from tests.vectors.contract import KNOWN
 
 # Published by Circle and by stellar.expert, not derived here.
 PUBLISHED_SACS = {
@@ -20,23 +17,23 @@ PUBLISHED_SACS = {
 
 @pytest.mark.parametrize(("network", "code"), PUBLISHED_SACS)
 def test_asset_contract_is_the_published_one(network: str, code: str) -> None:
-    chain = chains.chain(network, contract=VECTORS["contract"])
+    chain = chains.chain(network, contract=KNOWN["contract"])
     assert chain.assets[code].sac == PUBLISHED_SACS[network, code]
 
 
 @pytest.mark.parametrize("code", ["USDC", "EURC"])
 def test_sandbox_issuer_is_never_circles(code: str) -> None:
     asset = chains.sandbox().assets[code]
-    assert asset.issuer == VECTORS["accounts"][f"issuer {code}"]
+    assert asset.issuer == KNOWN["accounts"][f"issuer {code}"]
     assert asset.issuer not in {issuers[code] for issuers in chains.ISSUERS.values()}
 
 
 def test_sandbox_contract_and_seeds_are_those_of_the_fixed_labels() -> None:
-    assert chains.sandbox().contract == VECTORS["contract"]
+    assert chains.sandbox().contract == KNOWN["contract"]
     seed = hashlib.sha256(b"apicharge sandbox friendbot").digest()
     assert chains.sandbox_seed("friendbot") == seed
     account = Keypair.from_raw_ed25519_seed(seed).public_key
-    assert account == VECTORS["accounts"]["friendbot"]
+    assert account == KNOWN["accounts"]["friendbot"]
 
 
 def test_sandbox_answers_stock_testnet_clients() -> None:
@@ -52,8 +49,8 @@ def test_sandbox_answers_stock_testnet_clients() -> None:
     [
         ("testnet", ""),
         ("pubnet", chains.ISSUERS["pubnet"]["USDC"]),
-        ("sandbox", VECTORS["contract"]),
-        ("mainnet", VECTORS["contract"]),
+        ("sandbox", KNOWN["contract"]),
+        ("mainnet", KNOWN["contract"]),
         ("", ""),
     ],
 )
