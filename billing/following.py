@@ -6,8 +6,9 @@ and nothing is skipped. One worker at a time follows; a second one would only re
 
 from django.db import transaction
 
-from billing import advancing, auditing, conf, confirming, submitting
-from billing.models import EventCursor, Purchase
+from billing import advancing, auditing, conf, confirming, refunding, submitting
+from billing.domain import refunds
+from billing.models import EventCursor, Purchase, Refund
 from billing.rails.port import Page
 
 FOLLOW_LEASE_SECONDS = 5
@@ -21,7 +22,10 @@ def follow(*, now_s: float) -> None:
     rail = conf.rail()
     row, _ = EventCursor.objects.get_or_create(network=rail.network, contract=rail.contract)
     now_ms = int(now_s * 1000)
-    idle = not Purchase.objects.filter(state__in=OPEN, network=rail.network).exists()
+    idle = not (
+        Purchase.objects.filter(state__in=OPEN, network=rail.network).exists()
+        or Refund.objects.filter(state=refunds.State.SIGNED, network=rail.network).exists()
+    )
     if idle and now_ms < row.looked_at_ms + IDLE_SECONDS * 1000:
         return
     taken = EventCursor.objects.filter(pk=row.pk, leased_until_ms__lte=now_ms).update(
@@ -37,6 +41,7 @@ def follow(*, now_s: float) -> None:
                 break
         advancing.lapse_passed(now_s=now_s)
         submitting.sweep(now_s=now_s)
+        refunding.look_after(now_s=now_s)
     finally:
         EventCursor.objects.filter(pk=row.pk).update(leased_until_ms=0)
 

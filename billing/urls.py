@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.api import consuming, grants, purchases
+from billing.api import consuming, grants, purchases, refunds
 from billing.api.waiting import as_waiting_view
 
 PURCHASE = "apicharge/v1/purchases/<str:purchase_id>"
@@ -14,6 +14,7 @@ urlpatterns = [
     path(f"{PURCHASE}/authorization", as_waiting_view(purchases.Authorization)),
     path(f"{PURCHASE}/sep7", purchases.Sep7Callback.as_view()),
     path(f"{PURCHASE}/recover", purchases.Recovery.as_view()),
+    path("apicharge/v1/refunds/<str:refund_id>/sep7", refunds.RefundCallback.as_view()),
     path(GRANT, grants.GrantUsage.as_view()),
     path(f"{GRANT}/consume", consuming.Consumption.as_view()),
     path(f"{GRANT}/revoke", grants.Revocation.as_view()),

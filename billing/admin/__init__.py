@@ -4,6 +4,16 @@ From a payment one gets to its transaction, purchase, quote, price, grant, use a
 and back. One module a resource.
 """
 
-from billing.admin import audit, channels, discrepancies, keys, payments, purchases, trails
+from billing.admin import (
+    audit,
+    channels,
+    discrepancies,
+    keys,
+    payments,
+    purchases,
+    refunds,
+    trails,
+)
 
-__all__ = ["audit", "channels", "discrepancies", "keys", "payments", "purchases", "trails"]
+__all__ = ["audit", "channels", "discrepancies", "keys"]
+__all__ += ["payments", "purchases", "refunds", "trails"]

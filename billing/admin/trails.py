@@ -13,6 +13,7 @@ from billing.models import (
     GrantedToken,
     Payment,
     Purchase,
+    Refund,
 )
 from gateway.admin import GrantLedgerAdmin
 from gateway.models import GrantLedger
@@ -33,6 +34,7 @@ def trail(purchase_id: str, digest: str = "") -> SafeString:
         link("price and version", RouteQuote, {"signed__digest": digest}),
         link("granted token", GrantedToken, {"purchase_id": purchase_id}),
         link("grant and use", GrantLedger, {"grant_id": purchase_id}),
+        link("refunds", Refund, {"purchase": purchase_id}),
         link("discrepancies", Discrepancy, {"subject": purchase_id}),
         link("audit entries", AuditEntry, {"subject": purchase_id}),
     ]

@@ -51,6 +51,13 @@ class EndedBy(serializers.Serializer[None]):
     detail = serializers.CharField()
 
 
+class Refunded(serializers.Serializer[None]):
+    amount = serializers.CharField()
+    asset = serializers.CharField()
+    transaction = serializers.CharField()
+    ledger = serializers.IntegerField()
+
+
 class Status(serializers.Serializer[None]):
     id = serializers.CharField()
     status = serializers.CharField()
@@ -58,6 +65,7 @@ class Status(serializers.Serializer[None]):
     ledger = serializers.IntegerField(required=False)
     problem = EndedBy(required=False)
     granted_access_token = serializers.CharField(required=False)
+    refunds = Refunded(many=True, required=False)
 
 
 class SignedTransaction(serializers.Serializer[None]):

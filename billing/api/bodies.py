@@ -188,3 +188,11 @@ def _decoded(text: str, field: str) -> bytes:
         return jws.decode_binary(text)
     except ValueError as exc:
         raise AuthorizationInvalid(f"{field} is not base64.") from exc
+
+
+def posted_transaction(form: object) -> str:
+    """The field `xdr` of what a SEP-7 wallet posts."""
+    signed = form.get("xdr") if isinstance(form, dict) else None
+    if not isinstance(signed, str) or not signed:
+        raise BadRequest("xdr: This field is required.")
+    return standard(signed, "xdr")

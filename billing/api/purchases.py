@@ -11,7 +11,7 @@ from billing import authorizing, conf, instructing, recovering, remembering
 from billing.api import answers, bodies
 from billing.api.endpoint import ID, Endpoint
 from billing.api.statuses import status
-from billing.domain.errors import BadRequest, NotFound
+from billing.domain.errors import NotFound
 from billing.instructing import Wish
 from billing.models import Purchase
 from billing.rails.port import TransactionOffered
@@ -83,10 +83,7 @@ class Sep7Callback(Endpoint):
     def post(self, request: Request, purchase_id: str) -> Response:
         """Where a SEP-7 wallet posts the transaction that it signed."""
         existing(purchase_id)
-        signed = request.data.get("xdr") if isinstance(request.data, dict) else None
-        if not isinstance(signed, str) or not signed:
-            raise BadRequest("xdr: This field is required.")
-        offered = TransactionOffered(bodies.standard(signed, "xdr"))
+        offered = TransactionOffered(bodies.posted_transaction(request.data))
         purchase = authorizing.authorize(purchase_id, offered, now_s=time.time())
         return Response(status(purchase), status=202)
 

@@ -5,7 +5,8 @@ The granted access token is among it: it names the key that may use it, and is w
 
 from billing.api import problems
 from billing.domain.purchases import ENDS
-from billing.models import ChainTransaction, GrantedToken, Purchase
+from billing.domain.refunds import State
+from billing.models import ChainTransaction, GrantedToken, Purchase, Refund
 
 
 def status(purchase: Purchase) -> dict[str, object]:
@@ -20,7 +21,15 @@ def status(purchase: Purchase) -> dict[str, object]:
     granted = GrantedToken.objects.filter(purchase=purchase).first()
     if granted is not None:
         shown |= {"granted_access_token": granted.token}
+    made = Refund.objects.filter(purchase=purchase, state=State.REFUNDED)
+    if refunds := [_refund(row) for row in made]:
+        shown |= {"refunds": refunds}
     return shown
+
+
+def _refund(row: Refund) -> dict[str, object]:
+    told = {"amount": str(row.amount), "asset": row.asset_code}
+    return {**told, "transaction": row.tx_hash, "ledger": row.ledger}
 
 
 def _latest(purchase: Purchase) -> ChainTransaction | None:

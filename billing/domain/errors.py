@@ -13,6 +13,7 @@ BillingError
 ├── Unprocessable 422
 │   ├── IdempotencyKeyReused · QuoteInvalid · QuoteExpired
 │   ├── AuthorizationInvalid · PaymentNotFound
+│   ├── RefundRefused
 │   └── CannotPay                  and its kinds: the detail says what to do
 ├── TooMany 429
 │   └── TooOften                   this client network asks more often than a buyer would
@@ -127,6 +128,10 @@ class InsufficientBalance(CannotPay):
 
 class PayeeCannotReceive(CannotPay):
     slug, title = "payee-cannot-receive", "The provider cannot receive this asset"
+
+
+class RefundRefused(Unprocessable):
+    slug, title = "refund-refused", "The refund cannot be made"
 
 
 class TooMany(BillingError):

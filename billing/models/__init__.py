@@ -17,7 +17,8 @@ from billing.models.purchases import (
     Payment,
     Purchase,
 )
+from billing.models.refunds import Refund
 
 __all__ = ["AuditEntry", "AuditHead", "ChainTransaction", "ChannelAccount", "Discrepancy"]
 __all__ += ["OPEN_PER_BUYER", "EventCursor", "GrantedToken", "IdempotentRequest", "Payment"]
-__all__ += ["Purchase"]
+__all__ += ["Purchase", "Refund"]

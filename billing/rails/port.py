@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from billing.domain.payments import Payment
+from billing.domain.refunds import Transfer
 from marketplace.domain.quotes import SignedQuote
 
 
@@ -176,6 +177,27 @@ class ChannelState:
     spendable: int
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A transfer that waits for its payer's signature; its hash is known before."""
+
+    tx_hash: str
+    body: str
+    link: str
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    ledger: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    ledger: int
+    detail: str
+
+
 class Rail(Protocol):
     @property
     def network(self) -> str: ...
@@ -214,3 +236,15 @@ class Rail(Protocol):
 
     def fund(self, address: str) -> bool:
         """Ask the network's faucet, where it has one."""
+
+    def prepare_transfer(
+        self, transfer: Transfer, *, callback: str, last_moment_s: int
+    ) -> Prepared:
+        """Raises `RefundRefused` when it would fail."""
+
+    def signed_transfer(self, issued: str, offered: str, *, payer: str) -> str:
+        """No I/O. Raises `AuthorizationInvalid`."""
+
+    def transfer_fate(
+        self, tx_hash: str, transfer: Transfer
+    ) -> Transferred | TransferFailed | Absent: ...

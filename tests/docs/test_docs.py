@@ -19,7 +19,7 @@ PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md"))
 WRITTEN = "\n".join(path.read_text() for path in PAGES)
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 VECTORS = ROOT / "tests" / "vectors"
-PARAMETER = {"purchase_id": "{id}", "grant_id": "{jti}"}
+PARAMETER = {"purchase_id": "{id}", "grant_id": "{jti}", "refund_id": "{id}"}
 READ_AT = re.compile(r'(?:env\.\w+|os\.environ\.get|environ\.get)\(\s*"([A-Z_]+)"')
 NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE"}
 

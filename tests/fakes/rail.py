@@ -6,12 +6,13 @@ for, so an applied one becomes the payment that its order asked for.
 
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 
 from stellar_sdk import StrKey
 
-from billing.domain.errors import AuthorizationInvalid, NetworkUnavailable
+from billing.domain.errors import AuthorizationInvalid, NetworkUnavailable, RefundRefused
 from billing.domain.payments import Payment, Terms
+from billing.domain.refunds import Transfer
 from billing.rails.port import (
     Absent,
     Applied,
@@ -27,11 +28,14 @@ from billing.rails.port import (
     Order,
     Outcome,
     Page,
+    Prepared,
     Receipt,
     Refused,
     Sent,
     SignatureOffered,
     Slot,
+    TransferFailed,
+    Transferred,
     Unreadable,
 )
 from gateway.domain import ed25519
@@ -67,6 +71,7 @@ class FakeRail:
     applied: dict[str, Payment | Refused] = field(default_factory=dict)
     told: list[Payment | Unreadable] = field(default_factory=list)
     sequences: dict[str, int] = field(default_factory=dict)
+    transfers: dict[str, Transferred | TransferFailed | None] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     # What the test may set.
     away: bool = False
@@ -167,6 +172,29 @@ class FakeRail:
     def fund(self, address: str) -> bool:
         self.sequences.setdefault(address, 0)
         return True
+
+    def prepare_transfer(
+        self, transfer: Transfer, *, callback: str, last_moment_s: int
+    ) -> Prepared:
+        self._answer()
+        if self.refuses is not None:
+            raise RefundRefused(self.refuses.detail)
+        body = json.dumps([*astuple(transfer), last_moment_s, len(self.transfers)])
+        tx_hash = hashlib.sha256(body.encode()).hexdigest()
+        self.transfers[tx_hash] = None
+        return Prepared(tx_hash, body, f"pay:{callback}", self.ledger)
+
+    def signed_transfer(self, issued: str, offered: str, *, payer: str) -> str:
+        if offered != f"{issued} signed by {payer}":
+            raise AuthorizationInvalid("Not the payer's.")
+        return offered
+
+    def transfer_fate(
+        self, tx_hash: str, transfer: Transfer
+    ) -> Transferred | TransferFailed | Absent:
+        self._answer()
+        fate = self.transfers.get(tx_hash)
+        return fate or Absent(Height(self.ledger, self.closed_at_s, self.oldest_ledger))
 
     def close_ledger(self, *, seconds: int = CLOSE_SECONDS) -> None:
         """Apply what waits and is not too late."""

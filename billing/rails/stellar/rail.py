@@ -13,6 +13,7 @@ from stellar_sdk.soroban_rpc import GetTransactionStatus, SendTransactionStatus
 
 from billing.domain.errors import AuthorizationInvalid, CannotPay, NetworkUnavailable
 from billing.domain.payments import Payment
+from billing.domain.refunds import Transfer
 from billing.rails.port import (
     Absent,
     Applied,
@@ -29,13 +30,24 @@ from billing.rails.port import (
     Order,
     Outcome,
     Page,
+    Prepared,
     Receipt,
     Refused,
     Sent,
     SignatureOffered,
     Slot,
+    TransferFailed,
+    Transferred,
 )
-from billing.rails.stellar import calls, envelopes, events, following, holdings, results
+from billing.rails.stellar import (
+    calls,
+    envelopes,
+    events,
+    following,
+    holdings,
+    results,
+    transfers,
+)
 from billing.rails.stellar.rpc import Rpc, account_key
 from marketplace.domain import quotes
 from marketplace.domain.chains import Chain
@@ -218,6 +230,28 @@ class StellarRail:
     def _signer(self, order: Order) -> bytes:
         """As it was when the buyer was told what to sign."""
         return quotes.signer_of(order.quote, self._signers) or self._signers[0]
+
+    def prepare_transfer(
+        self, transfer: Transfer, *, callback: str, last_moment_s: int
+    ) -> Prepared:
+        return transfers.prepare(
+            self._rpc,
+            self._chain,
+            transfer,
+            fee=self._inclusion_fee(),
+            callback=callback,
+            last_moment_s=last_moment_s,
+        )
+
+    def signed_transfer(self, issued: str, offered: str, *, payer: str) -> str:
+        return envelopes.checked_transaction(
+            issued, offered, buyer=payer, passphrase=self._chain.passphrase
+        )
+
+    def transfer_fate(
+        self, tx_hash: str, transfer: Transfer
+    ) -> Transferred | TransferFailed | Absent:
+        return transfers.fate(self._rpc, tx_hash, transfer)
 
     def _buyers_transaction(
         self, order: Order, *, sequence: int, last_ledger: int, last_moment_s: int
