@@ -20,7 +20,7 @@ from gateway.exchanging import ANSWERED, SENT, Exchange
 from gateway.metered import CHUNK_BYTES_MAX, granted
 from gateway.reporting import Read, Sender
 from gateway.terms import Terms
-from gateway.uploading import Upload
+from gateway.uploading import LET_OUT_SECONDS, Upload
 from gateway.upstream import Asked
 from gateway.watching import Watch
 
@@ -68,9 +68,12 @@ class Relay(Exchange):
         finally:
             asked.leave()
             if upload is not None:
-                upload.stop()
-            if answer is not None and self._is_unread:
-                await answer.close()
+                await upload.stop()
+            unread = answer if self._is_unread else None
+            if upload is not None and upload.is_partial:
+                watch.let_out(LET_OUT_SECONDS, None if unread is None else unread.close)
+            elif unread is not None:
+                await unread.close()
 
     @property
     def _is_unread(self) -> bool:

@@ -8,6 +8,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from gateway.asgi import Headers
@@ -145,7 +146,8 @@ class Allowance:
     async def _acquire(
         self, reserve_now: Callable[[], object]
     ) -> "Reservation | Refused | Unavailable":
-        outcome = await self._obtain(lambda: reserve_now() or self._final(self._needs), self._needs)
+        attempt, needs = (lambda: reserve_now() or self._final(self._needs)), self._needs
+        outcome = await self._obtain(attempt, needs, _undo_reservation)
         assert isinstance(outcome, Reservation | Refused | Unavailable)
         return outcome
 
@@ -156,10 +158,15 @@ class Allowance:
             return self.take_bytes(taken, direction, wanted) or self._final(needs)
 
         needs = tuple((supply.position, wanted) for supply in self._of_direction[direction])
-        outcome = await self._obtain(attempt, needs)
+        undo = partial(self._undo_bytes, taken, direction)
+        outcome = await self._obtain(attempt, needs, undo)
         if isinstance(outcome, Unavailable):
             raise LedgerUnavailable
         return outcome if isinstance(outcome, int) else 0
+
+    def _undo_bytes(self, taken: dict[Holding, int], direction: Direction, got: object) -> None:
+        if isinstance(got, int):
+            self.give_back_bytes(taken, direction, got)
 
     def take_bytes(self, taken: dict[Holding, int], direction: Direction, wanted: int) -> int:
         supplies = self._of_direction[direction]
@@ -221,8 +228,12 @@ class Allowance:
         return units if self._costs[index] else 1
 
     async def _obtain(
-        self, attempt: Callable[[], object], needs: Sequence[tuple[int, int]]
+        self,
+        attempt: Callable[[], object],
+        needs: Sequence[tuple[int, int]],
+        undo: Callable[[object], None] = lambda _: None,
     ) -> object:
+        """`undo`: whoever waited for it left at the moment when he got it."""
         self.seen_at = self._clock()
         self.refresh()
         outcome = attempt()
@@ -237,9 +248,7 @@ class Allowance:
             return await waiter.future
         except asyncio.CancelledError:
             if waiter.future.done() and not waiter.future.cancelled():
-                outcome = waiter.future.result()
-                if isinstance(outcome, Reservation):
-                    outcome.settle(charged=False)
+                undo(waiter.future.result())
             raise
 
     def open(self, first_used_at_s: float | None) -> None:
@@ -330,3 +339,8 @@ class Allowance:
     def ended(self, reason: str, now_s: float) -> None:
         """Remembered in the ledger, behind the request."""
         self._desk.record_end(self.grant.id, reason, now_s)
+
+
+def _undo_reservation(outcome: object) -> None:
+    if isinstance(outcome, Reservation):
+        outcome.settle(charged=False)

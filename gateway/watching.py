@@ -5,7 +5,7 @@ each: most exchanges are over before the first look and never cost either.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from gateway.domain.exchange import End
@@ -44,6 +44,7 @@ class Watch:
         self.remove: Callable[[Watched], None] = self._running.discard
         self._group: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[None] | None = None
+        self._letting_out: set[asyncio.Task[None]] = set()
         self._emptied = asyncio.Event()
 
     def __len__(self) -> int:
@@ -77,6 +78,13 @@ class Watch:
         assert self._group is not None, "the watch was not started"
         exchange.listener = self._group.create_task(exchange.listen())
 
+    def let_out(self, seconds: float, then: Callable[[], Awaitable[None]] | None) -> None:
+        """Beside the exchange, which is over: what was handed over gets its time to leave."""
+        assert self._group is not None, "the watch was not started"
+        letting = self._group.create_task(_after(seconds, then))
+        self._letting_out.add(letting)
+        letting.add_done_callback(self._letting_out.discard)
+
     def cut(self, end: End, concerns: Callable[[AccessToken], bool] = lambda _: True) -> None:
         for exchange in list(self._running):
             if concerns(exchange.terms.token):
@@ -91,4 +99,12 @@ class Watch:
                     self._emptied.clear()
         except TimeoutError:
             return False
+        if self._letting_out:
+            await asyncio.wait(self._letting_out)
         return True
+
+
+async def _after(seconds: float, then: Callable[[], Awaitable[None]] | None) -> None:
+    await asyncio.sleep(seconds)
+    if then is not None:
+        await then()

@@ -182,6 +182,32 @@ async def test_a_stream_whose_ledger_is_away_raises(tmp_path: Path) -> None:
             await reservation.wait_bytes(DOWN, 1)
 
 
+async def test_who_leaves_as_bytes_are_granted_leaves_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(House(tmp_path, Data(DOWN, 1_000_000))) as house:
+        reservation = await house.acquire()
+        assert reservation.take_bytes(DOWN, 1_000_000) == 262_144
+        house.ledger.answering.clear()
+        waiting = asyncio.ensure_future(reservation.wait_bytes(DOWN, 1000))
+        await eventually(lambda: len(house.allowance.waiting) == 1)
+        [waiter] = house.allowance.waiting
+        advance = house.allowance.advance
+
+        def advance_and_leave() -> None:
+            advance()
+            waiting.cancel()
+
+        monkeypatch.setattr(house.allowance, "advance", advance_and_leave)
+        house.ledger.answering.set()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert waiter.future.result() == 1000
+        assert house.allowance.holdings[0].spent == 262_144
+        reservation.settle(charged=True)
+        assert house.allowance.holdings[0].open == 0
+
+
 async def test_a_node_that_was_not_heard_for_half_the_lease_time_spends_nothing(
     tmp_path: Path,
 ) -> None:

@@ -213,8 +213,7 @@ async def test_upload_is_cut_exactly_at_its_limit(world: World, limit: int, size
     head = await upload(world, token(grant), 300_000, sized=sized)
     assert head.startswith(b"HTTP/1.1 402")
     await asyncio.wait_for(world.upstream.closed[0].wait(), PATIENCE_S)
-    # What was passed on is charged; aborting the upstream's request may overtake the last piece.
-    assert counting.bytes <= limit
+    assert counting.bytes == limit
     assert counting.whole == 0
     await world.settled()
     assert world.used(grant) == limit
@@ -231,10 +230,36 @@ async def test_upload_limit_holds_to_the_byte_over_32_streams(world: World) -> N
     await world.settled()
     await eventually(lambda: all(gone.is_set() for gone in world.upstream.closed))
     statuses = [head.split()[1] for head in heads]
-    assert counting.bytes <= limit
+    assert counting.bytes == limit
     assert statuses.count(b"200") == counting.whole
     assert statuses.count(b"402") == 32 - counting.whole
     assert world.used(grant) == limit
+
+
+async def test_upload_whose_ledger_is_lost_is_broken_off_and_costs_what_had_passed(
+    world: World,
+) -> None:
+    counting = world.upstream.answering = Counting()
+    limits = [{"kind": "calls", "count": 10}, {"kind": "data", "direction": "up", "bytes": 10**7}]
+    grant = world.grant(limits=limits)
+    reader, writer = await world.connect()
+    writer.write(
+        b"POST /gate/files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n"
+        + f"apicharge: {token(grant)}\r\n\r\n".encode()
+    )
+    writer.write(b"u" * 1000)
+    await eventually(lambda: counting.bytes == 1000)
+    world.ledger.is_down = True
+    writer.write(b"u" * 500_000)  # More than is leased.
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
+    assert head.startswith(b"HTTP/1.1 503")
+    assert b"retry-after: 1\r\n" in head.lower()
+    await asyncio.wait_for(world.upstream.closed[0].wait(), PATIENCE_S)
+    assert counting.whole == 0
+    assert 1000 < counting.bytes < 501_000
+    await world.settled()
+    world.ledger.is_down = False
+    assert (world.used(grant), world.used(grant, 1)) == (0, counting.bytes)
 
 
 async def test_upload_is_cut_when_the_grant_ends(world: World, stolen: Stolen) -> None:
