@@ -50,6 +50,11 @@ app.conf.update(
             "schedule": 0.5,
             "options": {"expires": STALE_SECONDS},
         },
+        "top up channels": {
+            "task": "billing.tasks.top_up",
+            "schedule": TIDY_SECONDS,
+            "options": {"expires": STALE_SECONDS},
+        },
         "tidy up": {
             "task": "billing.tasks.tidy",
             "schedule": TIDY_SECONDS,

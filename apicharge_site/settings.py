@@ -47,6 +47,12 @@ CHAIN = chains.chain(
 if PRODUCTION and CHAIN.is_sandbox:
     raise state.Misconfigured("APICHARGE_NETWORK must be testnet or pubnet in production.")
 RPC_URL = env.str("APICHARGE_RPC_URL", default=f"http://127.0.0.1:{SANDBOX_PORT}")
+# One transaction each in a ledger: how many purchases one ledger can take.
+CHANNELS = env.int("APICHARGE_CHANNELS", default=5)
+# The most that is bid for a transaction's place in a ledger, in stroops. Its resources come on top.
+INCLUSION_FEE_MAX = env.int("APICHARGE_INCLUSION_FEE_MAX", default=100_000)
+if CHANNELS < 1 or INCLUSION_FEE_MAX < 100:
+    raise state.Misconfigured("APICHARGE_CHANNELS is 1 or more, APICHARGE_INCLUSION_FEE_MAX 100.")
 QUOTE_KEY_SEED = GRANT_KEY_SEED = CHANNEL_KEY_SEED = None
 if ROLE == "gateway":
     if given := state.seeds_given(env):

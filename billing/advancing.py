@@ -18,7 +18,9 @@ DUE_AT_ONCE = 500
 
 
 def due_ids(*, now_s: float) -> list[str]:
-    rows = Purchase.objects.filter(due_at_ms__lte=int(now_s * 1000)).order_by("due_at_ms")
+    rows = Purchase.objects.filter(due_at_ms__lte=int(now_s * 1000)).order_by(
+        "due_at_ms", "authorized_at_s", "pk"
+    )
     return list(rows.values_list("pk", flat=True)[:DUE_AT_ONCE])
 
 

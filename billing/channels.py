@@ -17,7 +17,6 @@ from billing.domain.errors import NetworkUnavailable
 from billing.models import ChainTransaction, ChannelAccount
 from billing.rails.port import Channel
 
-DEFAULT_COUNT = 5
 LEASE_SECONDS = 30
 # Base reserve, and fees for a few hundred purchases.
 SPENDABLE_MIN = 50_000_000
@@ -46,6 +45,10 @@ def lease(*, network: str, now_s: float) -> Leased | None:
             .update(lease=token, leased_until_ms=now_ms + LEASE_SECONDS * 1000)
         )
         return Leased(channel, token) if taken else None
+
+
+def free_count(*, network: str, now_s: float) -> int:
+    return _free(network, int(now_s * 1000)).count()
 
 
 def still_leased(leased: Leased) -> bool:
@@ -84,10 +87,16 @@ def mark_poor(channel: ChannelAccount, problem: str, *, now_s: float) -> None:
             )
 
 
-def ensure(count: int = DEFAULT_COUNT, *, now_s: float) -> list[ChannelAccount]:
+def ensure(count: int | None = None, *, now_s: float) -> list[ChannelAccount]:
     """Make and, where the network has a faucet, fund this many channels. Again: changes nothing."""
-    rail = conf.rail()
+    rail, count = conf.rail(), conf.conf().channels if count is None else count
     return [_ensure_one(rail.channel(index), now_s=now_s) for index in range(count)]
+
+
+def top_up(*, now_s: float) -> None:
+    """Look after those that there are: fund the poor, use again what is funded."""
+    for row in ChannelAccount.objects.filter(network=conf.rail().network).order_by("index"):
+        _ensure_one(conf.rail().channel(row.index), now_s=now_s)
 
 
 def _ensure_one(channel: Channel, *, now_s: float) -> ChannelAccount:

@@ -23,6 +23,7 @@ class Conf:
     chain: Chain
     rpc_url: str
     expired_kept_s: int
+    channels: int
 
 
 def conf() -> Conf:
@@ -31,6 +32,7 @@ def conf() -> Conf:
         chain=settings.CHAIN,
         rpc_url=settings.RPC_URL,
         expired_kept_s=settings.EXPIRED_KEPT_DAYS * 86_400,
+        channels=settings.CHANNELS,
     )
 
 
@@ -41,6 +43,7 @@ def rail_at(rpc_url: str) -> Rail:
         rpc_url,
         quote_signers=quoting.signer_public_keys(),
         channel_key=_seed("CHANNEL_KEY_SEED"),
+        inclusion_fee_max=settings.INCLUSION_FEE_MAX,
     )
 
 

@@ -2,21 +2,25 @@
 
 The envelope is committed before it is first sent, and whatever is sent again is the same bytes.
 Another one is built only when the first can never be applied: a ledger closed after its last moment
-without it. Were two of them to race all the same, the chain takes the authorization's nonce and the
-purchase id once.
+without it, or the one node that it was ever offered to, once, refused to take it. Were two of them
+to race all the same, the chain takes the authorization's nonce and the purchase id once.
+
+A channel has one transaction in a ledger. Purchases that find all of them busy wait in the order of
+their authorizations; whoever learns that a channel is free wakes as many as there are free ones.
 
 Nothing here blocks on the network's pace: each step does one thing and says when to look again.
 """
 
 from django.db import IntegrityError, transaction
 
-from billing import channels, conf, confirming
+from billing import channels, conf, confirming, nudging
 from billing.domain.purchases import Event
 from billing.domain.purchases import State as PurchaseState
 from billing.models import ChainTransaction, Purchase
 from billing.moving import due, move
 from billing.orders import order_of
 from billing.rails.port import (
+    NEVER_TAKEN,
     Absent,
     Applied,
     Authorization,
@@ -32,8 +36,10 @@ from billing.rails.port import (
 ENVELOPE_SECONDS = 45
 RESEND_SECONDS = 5.0
 # How long to wait before looking again, by the number of looks so far.
-LOOK_SECONDS = (0.3, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
-CHANNELS_BUSY_SECONDS = 0.5
+# The follower sees payments sooner: looks are for what failed, or was lost.
+LOOK_SECONDS = (1.0, 1.0, 1.0, 2.0, 3.0, 5.0)
+# Whoever waits for a channel is woken when one is free; this is for when nobody was there to wake.
+CHANNELS_BUSY_SECONDS = 5.0
 SWEPT_AT_ONCE = 50
 State = ChainTransaction.State
 UNDER_WAY = (PurchaseState.AUTHORIZED, PurchaseState.SUBMITTED)
@@ -56,6 +62,20 @@ def sweep(*, now_s: float) -> None:
     left = left.exclude(purchase__state__in=UNDER_WAY).select_related("purchase")
     for sent in left[:SWEPT_AT_ONCE]:
         _look_after(sent.purchase, sent, now_s=now_s)
+
+
+def wake(*, now_s: float) -> None:
+    """As many purchases as channels are free, those first that have waited longest."""
+    network = conf.rail().network
+    free = channels.free_count(network=network, now_s=now_s)
+    # `attempts` counts looks and refusals: who has none only waits for a channel.
+    waiting = Purchase.objects.filter(
+        state=PurchaseState.AUTHORIZED, network=network, attempts=0, due_at_ms__isnull=False
+    )
+    oldest = waiting.order_by("authorized_at_s", "pk").values_list("pk", flat=True)
+    for purchase_id in oldest[:free]:
+        due(purchase_id, at_s=now_s)
+        nudging.advance(purchase_id)
 
 
 def _may_build(purchase: Purchase) -> bool:
@@ -144,15 +164,20 @@ def _store(
 
 
 def _send(purchase: Purchase, sent: ChainTransaction, *, now_s: float) -> None:
-    receipt = conf.rail().send(sent.envelope)
-    ChainTransaction.objects.filter(pk=sent.pk, state__in=ChainTransaction.OPEN).update(
-        state=State.SENT,
-        sends=sent.sends + 1,
-        sent_at_ms=int(now_s * 1000),
-        last_code=receipt.code[:64],
+    """Counted before it is sent, so that the first time is known to be the first."""
+    mine = ChainTransaction.objects.filter(
+        pk=sent.pk, state__in=ChainTransaction.OPEN, sends=sent.sends
     )
-    if receipt.sent is Sent.CHANNEL_POOR and sent.channel is not None:
-        channels.mark_poor(sent.channel, receipt.code, now_s=now_s)
+    if not mine.update(state=State.SENT, sends=sent.sends + 1, sent_at_ms=int(now_s * 1000)):
+        _later(purchase, now_s=now_s)
+        return
+    receipt = conf.rail().send(sent.envelope)
+    ChainTransaction.objects.filter(pk=sent.pk).update(last_code=receipt.code[:64])
+    if sent.channel is not None:
+        if receipt.sent is Sent.CHANNEL_POOR:
+            channels.mark_poor(sent.channel, receipt.code, now_s=now_s)
+        if sent.sends == 0 and receipt.sent in NEVER_TAKEN:
+            _close(sent, State.DEAD, code=receipt.code[:64])
     _later(purchase, now_s=now_s)
 
 
@@ -189,8 +214,9 @@ def _should_resend(sent: ChainTransaction, now_s: float) -> bool:
 def _close(
     sent: ChainTransaction, state: State, *, ledger: int | None = None, code: str = ""
 ) -> None:
+    changes: dict[str, object] = {"last_code": code} if code else {}
     ChainTransaction.objects.filter(pk=sent.pk, state__in=ChainTransaction.OPEN).update(
-        state=state, ledger=ledger, last_code=code or sent.last_code
+        state=state, ledger=ledger, **changes
     )
 
 

@@ -4,7 +4,7 @@ import time
 
 from celery import shared_task
 
-from billing import advancing, conf, following, noting, tidying
+from billing import advancing, channels, conf, following, noting, tidying
 from billing.domain.errors import NetworkUnavailable
 
 
@@ -22,6 +22,11 @@ def advance_due() -> None:
 @shared_task(ignore_result=True, throws=(NetworkUnavailable,))
 def follow() -> None:
     following.follow(now_s=time.time())
+
+
+@shared_task(ignore_result=True, throws=(NetworkUnavailable,))
+def top_up() -> None:
+    channels.top_up(now_s=time.time())
 
 
 @shared_task(ignore_result=True)

@@ -113,8 +113,13 @@ class Sent(StrEnum):
     LATER = "later"  # Not taken now: the same bytes again.
     STALE_SEQUENCE = "stale_sequence"
     CHANNEL_POOR = "channel_poor"
+    FEE_TOO_LOW = "fee_too_low"
     REFUSED = "refused"
-    UNKNOWN = "unknown"  # No answer: it may have been taken.
+    UNKNOWN = "unknown"  # No answer, or none that makes sense: it may have been taken.
+
+
+# Who offers bytes for the first time and is answered this has offered them to nobody else.
+NEVER_TAKEN = frozenset({Sent.STALE_SEQUENCE, Sent.CHANNEL_POOR, Sent.FEE_TOO_LOW, Sent.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)

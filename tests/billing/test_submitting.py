@@ -12,7 +12,7 @@ from billing.domain.payments import Terms
 from billing.domain.purchases import State
 from billing.models import ChainTransaction, GrantedToken, Payment, Purchase
 from billing.orders import terms_of
-from billing.rails.port import Receipt, Refusal, Refused, Sent
+from billing.rails.port import NEVER_TAKEN, Receipt, Refusal, Refused, Sent
 from gateway.models import GrantLedger
 from tests.billing.working import Shop, state_of
 from tests.fakes.rail import VALID_FOR_LEDGERS
@@ -114,19 +114,82 @@ def test_unknown_outcome_of_sending_stays_submitted_and_is_granted_once(shop: Sh
     assert GrantedToken.objects.count() == 1
 
 
-@pytest.mark.parametrize("sent", [Sent.LATER, Sent.STALE_SEQUENCE, Sent.REFUSED])
+@pytest.mark.parametrize("sent", [Sent.LATER, *sorted(NEVER_TAKEN - {Sent.CHANNEL_POOR})])
 def test_refused_sending_never_ends_a_purchase(shop: Shop, sent: Sent) -> None:
     shop.rail.receipt = Receipt(sent, "txCODE")
     purchase = shop.authorized()
     shop.turn()
     shop.turn()
     assert state_of(purchase) == State.SUBMITTED
-    assert ChainTransaction.objects.get().last_code == "txCODE"
+    assert set(ChainTransaction.objects.values_list("last_code", flat=True)) == {"txCODE"}
     shop.rail.receipt = Receipt(Sent.ACCEPTED)
     shop.turn()
     shop.rail.close_ledger()
     shop.turn()
     assert state_of(purchase) == State.GRANTED
+
+
+@pytest.mark.parametrize("sent", sorted(NEVER_TAKEN - {Sent.CHANNEL_POOR}))
+def test_envelope_that_was_refused_when_it_was_first_offered_is_built_anew(
+    shop: Shop, sent: Sent
+) -> None:
+    shop.rail.receipt = Receipt(sent, "txCODE")
+    shop.authorized()
+    shop.turn()
+    assert ChainTransaction.objects.get().state == "dead"
+    shop.turn()
+    assert ChainTransaction.objects.count() == 2
+    assert len(set(shop.rail.sent)) == 2
+
+
+@pytest.mark.parametrize("sent", sorted(NEVER_TAKEN - {Sent.CHANNEL_POOR}))
+@pytest.mark.parametrize("before", [Sent.UNKNOWN, Sent.ACCEPTED, Sent.LATER])
+def test_envelope_that_somebody_may_have_is_never_built_anew_while_it_can_be_applied(
+    shop: Shop, before: Sent, sent: Sent
+) -> None:
+    shop.rail.loses = True
+    shop.rail.receipt = Receipt(before)
+    shop.authorized()
+    shop.turn()
+    shop.rail.receipt = Receipt(sent, "txCODE")
+    for _ in range(3):
+        shop.turn()
+    assert len(shop.rail.sent) > 1
+    assert len(set(shop.rail.sent)) == 1
+    assert ChainTransaction.objects.get().state == "sent"
+
+
+def test_envelope_whose_first_sending_was_cut_short_counts_as_sent(shop: Shop) -> None:
+    """A worker that died while it sent: nobody knows what the node has."""
+    send = shop.rail.send
+
+    def die(body: str) -> Receipt:
+        raise KeyboardInterrupt
+
+    shop.rail.send = die  # type: ignore[method-assign] # the moment of its death
+    shop.authorized()
+    with pytest.raises(KeyboardInterrupt):
+        shop.turn()
+    shop.rail.send = send  # type: ignore[method-assign] # the next worker's
+    shop.rail.receipt = Receipt(Sent.STALE_SEQUENCE, "txBAD_SEQ")
+    for _ in range(2):
+        shop.turn()
+    assert ChainTransaction.objects.get().state == "sent"
+
+
+def test_purchases_wait_for_a_channel_in_the_order_of_their_authorizations(shop: Shop) -> None:
+    purchases = []
+    for _ in range(6):
+        shop.ahead_s += 1
+        purchases.append(shop.authorized())
+    order = list(Purchase.objects.order_by("authorized_at_s", "pk").values_list("pk", flat=True))
+    for done in range(0, 6, 2):
+        shop.turn(seconds=0.1)
+        under_way = Purchase.objects.filter(state=State.SUBMITTED).values_list("pk", flat=True)
+        assert set(under_way) == set(order[done : done + 2])
+        shop.rail.close_ledger()
+    shop.turn(seconds=0.1)
+    assert {state_of(purchase) for purchase in purchases} == {State.GRANTED}
 
 
 def test_poor_channel_is_left_out_and_the_next_one_used(shop: Shop) -> None:

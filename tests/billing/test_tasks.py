@@ -48,9 +48,10 @@ def test_tasks_are_hints_without_results_or_moments(settings: object) -> None:
         "follow",
         "reconcile",
         "tidy",
+        "top_up",
     }
     scheduled = {entry["task"]: entry["schedule"] for entry in app.conf.beat_schedule.values()}
     assert set(scheduled) <= tasks
-    assert scheduled.pop("billing.tasks.tidy") == 60.0
+    assert scheduled.pop("billing.tasks.tidy") == scheduled.pop("billing.tasks.top_up") == 60.0
     assert scheduled.pop("billing.tasks.reconcile") == 3600.0
     assert max(scheduled.values()) <= 1.0

@@ -5,7 +5,6 @@ enforced before it is built, so one that would fail costs nothing.
 """
 
 import secrets
-import time
 from collections.abc import Sequence
 
 from stellar_sdk import StrKey, TransactionEnvelope, xdr
@@ -48,6 +47,7 @@ from billing.rails.stellar import (
     results,
     transfers,
 )
+from billing.rails.stellar.fees import Fees
 from billing.rails.stellar.rpc import Rpc, account_key
 from marketplace.domain import quotes
 from marketplace.domain.chains import Chain
@@ -56,7 +56,6 @@ from marketplace.domain.chains import Chain
 VALID_FOR_LEDGERS = 180
 LEDGER_SECONDS_MAX = 6
 INCLUSION_FEE_MAX = 100_000  # 0.01 XLM.
-FEE_KNOWN_FOR_S = 10.0
 MARGIN_LEDGERS = 1  # An envelope built now can be in the next ledger at the earliest.
 
 _SENT = {
@@ -68,13 +67,19 @@ _SENT = {
 
 class StellarRail:
     def __init__(
-        self, chain: Chain, rpc_url: str, *, quote_signers: Sequence[bytes], channel_key: bytes
+        self,
+        chain: Chain,
+        rpc_url: str,
+        *,
+        quote_signers: Sequence[bytes],
+        channel_key: bytes,
+        inclusion_fee_max: int = INCLUSION_FEE_MAX,
     ) -> None:
         self._chain = chain
         self._rpc = Rpc(rpc_url)
         self._signers = quote_signers  # The one that signs now, and those before it.
         self._channel_key = channel_key
-        self._fee = (0.0, envelopes.BASE_FEE)
+        self._fees = Fees(self._rpc, cap=inclusion_fee_max)
 
     @property
     def network(self) -> str:
@@ -161,7 +166,7 @@ class StellarRail:
             chain=self._chain,
             source=slot.channel.address,
             sequence=slot.sequence,
-            fee=self._inclusion_fee(),
+            fee=self._fees.bid(),
             auth=[entry],
             last_moment_s=slot.last_moment_s,
         )
@@ -181,7 +186,10 @@ class StellarRail:
             return Receipt(Sent.UNKNOWN, "no answer")
         if answer.status in _SENT:
             return Receipt(_SENT[answer.status], answer.status.value)
-        return Receipt(*results.sent_code(answer.error_result_xdr))
+        receipt = Receipt(*results.sent_code(answer.error_result_xdr))
+        if receipt.sent is Sent.FEE_TOO_LOW:
+            self._fees.too_low()
+        return receipt
 
     def outcome(self, tx_hash: str, order: Order) -> Outcome:
         answer = self._rpc.transaction(tx_hash)
@@ -238,7 +246,7 @@ class StellarRail:
             self._rpc,
             self._chain,
             transfer,
-            fee=self._inclusion_fee(),
+            fee=self._fees.bid(),
             callback=callback,
             last_moment_s=last_moment_s,
         )
@@ -278,7 +286,7 @@ class StellarRail:
         simulated = self._rpc.simulate(envelope, enforce=True)
         if simulated.error is not None:
             return self._refused(order, simulated.error, simulated.events or [])
-        bumped = envelopes.bump(inner, self._chain, seed=self._seed(0), fee=self._inclusion_fee())
+        bumped = envelopes.bump(inner, self._chain, seed=self._seed(0), fee=self._fees.bid())
         bounds = envelope.transaction.preconditions
         assert bounds is not None
         assert bounds.time_bounds is not None  # We built it.
@@ -293,14 +301,3 @@ class StellarRail:
 
     def _seed(self, index: int) -> bytes:
         return envelopes.channel_seed(self._channel_key, self._chain.name, index)
-
-    def _inclusion_fee(self) -> int:
-        read_at, fee = self._fee
-        if time.monotonic() - read_at > FEE_KNOWN_FOR_S:
-            try:
-                fee = self._rpc.inclusion_fee_p90()
-            except NetworkUnavailable:
-                return fee
-            fee = max(envelopes.BASE_FEE, min(fee, INCLUSION_FEE_MAX))
-            self._fee = (time.monotonic(), fee)
-        return fee

@@ -17,13 +17,14 @@ from billing.rails.port import Refusal, Refused, Sent
 _Code = xdr.TransactionResultCode
 _Invoke = xdr.InvokeHostFunctionResultCode
 
-# sendTransaction: status ERROR, by the transaction's result code.
+# sendTransaction: status ERROR, by the transaction's result code. Every code is here; a bump that
+# lifts a transaction which fails is read by the code of that transaction.
 SENT: Mapping[xdr.TransactionResultCode, Sent] = MappingProxyType(
     {
         _Code.txBAD_SEQ: Sent.STALE_SEQUENCE,
         _Code.txNO_ACCOUNT: Sent.CHANNEL_POOR,
         _Code.txINSUFFICIENT_BALANCE: Sent.CHANNEL_POOR,
-        _Code.txINSUFFICIENT_FEE: Sent.REFUSED,
+        _Code.txINSUFFICIENT_FEE: Sent.FEE_TOO_LOW,
         _Code.txTOO_EARLY: Sent.LATER,
         _Code.txTOO_LATE: Sent.REFUSED,
         _Code.txBAD_AUTH: Sent.REFUSED,
@@ -31,6 +32,16 @@ SENT: Mapping[xdr.TransactionResultCode, Sent] = MappingProxyType(
         _Code.txMALFORMED: Sent.REFUSED,
         _Code.txSOROBAN_INVALID: Sent.REFUSED,
         _Code.txINTERNAL_ERROR: Sent.LATER,
+        _Code.txBAD_MIN_SEQ_AGE_OR_GAP: Sent.LATER,
+        _Code.txMISSING_OPERATION: Sent.REFUSED,
+        _Code.txNOT_SUPPORTED: Sent.REFUSED,
+        _Code.txBAD_SPONSORSHIP: Sent.REFUSED,
+        _Code.txFROZEN_KEY_ACCESSED: Sent.REFUSED,
+        # An error that says it was applied: look at the chain.
+        _Code.txSUCCESS: Sent.UNKNOWN,
+        _Code.txFEE_BUMP_INNER_SUCCESS: Sent.UNKNOWN,
+        _Code.txFAILED: Sent.UNKNOWN,
+        _Code.txFEE_BUMP_INNER_FAILED: Sent.REFUSED,
     }
 )
 
@@ -135,8 +146,11 @@ def _words(event_xdr: str) -> str:
 def sent_code(error_result_xdr: str | None) -> tuple[Sent, str]:
     if error_result_xdr is None:
         return Sent.REFUSED, "ERROR"
-    code = xdr.TransactionResult.from_xdr(error_result_xdr).result.code
-    return SENT.get(code, Sent.REFUSED), code.name
+    result = xdr.TransactionResult.from_xdr(error_result_xdr).result
+    code = result.code
+    if result.inner_result_pair is not None:
+        code = result.inner_result_pair.result.result.code
+    return SENT[code], code.name
 
 
 def failed_transaction(

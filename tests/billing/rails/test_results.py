@@ -107,7 +107,13 @@ def transaction_result(code: xdr.TransactionResultCode, results_: object = None)
         (Codes.txBAD_SEQ, Sent.STALE_SEQUENCE),
         (Codes.txNO_ACCOUNT, Sent.CHANNEL_POOR),
         (Codes.txINSUFFICIENT_BALANCE, Sent.CHANNEL_POOR),
-        (Codes.txINSUFFICIENT_FEE, Sent.REFUSED),
+        (Codes.txINSUFFICIENT_FEE, Sent.FEE_TOO_LOW),
+        (Codes.txBAD_MIN_SEQ_AGE_OR_GAP, Sent.LATER),
+        (Codes.txTOO_EARLY, Sent.LATER),
+        (Codes.txBAD_AUTH_EXTRA, Sent.REFUSED),
+        (Codes.txMISSING_OPERATION, Sent.REFUSED),
+        (Codes.txBAD_SPONSORSHIP, Sent.REFUSED),
+        (Codes.txFROZEN_KEY_ACCESSED, Sent.REFUSED),
         (Codes.txTOO_LATE, Sent.REFUSED),
         (Codes.txBAD_AUTH, Sent.REFUSED),
         (Codes.txMALFORMED, Sent.REFUSED),
@@ -118,6 +124,27 @@ def transaction_result(code: xdr.TransactionResultCode, results_: object = None)
 )
 def test_result_of_sending_is_read_by_its_code(code: xdr.TransactionResultCode, sent: Sent) -> None:
     assert results.sent_code(transaction_result(code)) == (sent, code.name)
+
+
+@pytest.mark.parametrize("code", Codes)
+def test_every_result_code_has_its_meaning(code: xdr.TransactionResultCode) -> None:
+    assert code in results.SENT
+
+
+def test_error_that_says_it_was_applied_is_not_believed() -> None:
+    assert results.sent_code(transaction_result(Codes.txSUCCESS, [])) == (Sent.UNKNOWN, "txSUCCESS")
+
+
+def test_lifted_transaction_is_read_by_its_own_code() -> None:
+    inner = xdr.InnerTransactionResult(
+        xdr.Int64(0),
+        xdr.InnerTransactionResultResult(Codes.txBAD_SEQ),
+        xdr.InnerTransactionResultExt(0),
+    )
+    pair = xdr.InnerTransactionResultPair(xdr.Hash(bytes(32)), inner)
+    outer = xdr.TransactionResultResult(Codes.txFEE_BUMP_INNER_FAILED, inner_result_pair=pair)
+    told = xdr.TransactionResult(xdr.Int64(100), outer, xdr.TransactionResultExt(0)).to_xdr()
+    assert results.sent_code(told) == (Sent.STALE_SEQUENCE, "txBAD_SEQ")
 
 
 def failed(code: xdr.InvokeHostFunctionResultCode) -> str:

@@ -1,0 +1,150 @@
+"""Many purchases at once, as the workers make them: all granted, right to the unit, in time.
+
+One channel has one transaction in a ledger, so `COUNT` purchases on `CHANNELS` channels need
+`COUNT / CHANNELS` closes at least. Signing is the buyer's and done before the clock starts.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from apicharge_site.celery import app
+from apicharge_site.embedded import start_workers
+from billing import auditing, authorizing, channels, conf, keys, noting
+from billing.domain.audit import Intact
+from billing.models import ChainTransaction, Discrepancy, GrantedToken, Purchase
+from billing.rails.port import SignatureOffered
+from marketplace import quoting
+from tests.billing.api.speaking import Api
+from tests.billing.buying import PRICE, Person, person, quote_for
+from tests.billing.test_purchase_on_sandbox import balance
+from tests.sandboxes import RunningSandbox, running_sandbox
+from tests.waiting import until
+
+FEE = 25_001
+CODES = ("USDC", "EURC")
+SETTLING_S = 2.0
+
+
+@contextmanager
+def town(home: Path, settings: Settings, *, close_ms: int) -> Iterator[RunningSandbox]:
+    signers = [quoting.signer_public_key()]
+    with running_sandbox(home, close_ms=close_ms, signers=signers) as sandbox:
+        settings.RPC_URL = sandbox.url
+        yield sandbox
+
+
+@contextmanager
+def working(home: Path) -> Iterator[None]:
+    stop = start_workers(app, home / "celery")
+    try:
+        yield
+    finally:
+        stop()
+
+
+def instructed(buyer: Person, payee: Person, treasury: Person, code: str) -> dict[str, Any]:
+    asset = conf.conf().chain.assets[code]
+    quote = quote_for(
+        payee.address,
+        asset=code,
+        asset_issuer=asset.issuer,
+        sac=asset.sac,
+        fee=FEE,
+        treasury=treasury.address,
+    )
+    said = Api().buy(quote.to_json(), buyer)
+    assert said.status == 201, said.body
+    body: dict[str, Any] = said.body
+    return body
+
+
+def sell(sandbox: RunningSandbox, home: Path, *, count: int, channel_count: int) -> float:
+    """Seconds from the first authorization until all are granted."""
+    channels.ensure(channel_count, now_s=time.time())
+    keys.ensure_registered()
+    payee, treasury = person("many payee"), person("many treasury")
+    buyers = [person(f"many buyer {number}") for number in range(count)]
+    codes = [CODES[number % 2] for number in range(count)]
+    for somebody in (payee, treasury):
+        sandbox.fund(somebody.address, *CODES)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda at: sandbox.fund(buyers[at].address, codes[at]), range(count)))
+    people = [(payee, code) for code in CODES] + [(treasury, code) for code in CODES]
+    before = [balance(sandbox, somebody, code) for somebody, code in people]
+    signatures = []
+    for buyer, code in zip(buyers, codes, strict=True):
+        asked = instructed(buyer, payee, treasury, code)
+        signature = buyer.sign(bytes.fromhex(asked["authorization_to_sign"]))
+        signatures.append((asked["id"], SignatureOffered(buyer.address, signature)))
+    with working(home):
+        began = time.monotonic()
+        for purchase_id, offered in signatures:
+            authorizing.authorize(purchase_id, offered, now_s=time.time())
+        granted = GrantedToken.objects
+        until(lambda: granted.count() == count, seconds=60 + count)
+        took = time.monotonic() - began
+    after = [balance(sandbox, somebody, code) for somebody, code in people]
+    moved = [new - old for new, old in zip(after, before, strict=True)]
+    sold = [codes.count(code) for code in CODES]
+    assert moved == [n * (PRICE - FEE) for n in sold] + [n * FEE for n in sold]
+    assert Purchase.objects.filter(state="granted").count() == count
+    assert ChainTransaction.objects.filter(state="applied").count() == count
+    assert isinstance(auditing.verify(), Intact)
+    noting.look_at_rows(now_s=time.time())
+    noting.look_at_chain(now_s=time.time())
+    assert not Discrepancy.objects.exists()
+    return took
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_twenty_purchases_at_once_are_granted_and_paid_to_the_unit(
+    database: str, tmp_path: Path, settings: Settings
+) -> None:
+    """The short form: whether it is in time, the long one asks."""
+    with town(tmp_path, settings, close_ms=200) as sandbox:
+        sell(sandbox, tmp_path, count=20, channel_count=10)
+
+
+@pytest.mark.soak
+def test_two_hundred_purchases_at_once_need_twenty_closes(
+    database: str, tmp_path: Path, settings: Settings
+) -> None:
+    count, channel_count, close_s = 200, 10, 5.0
+    with town(tmp_path, settings, close_ms=int(close_s * 1000)) as sandbox:
+        took = sell(sandbox, tmp_path, count=count, channel_count=channel_count)
+    print(f"{count} purchases: {took:.1f} s, {took / close_s:.1f} closes")  # noqa: T201
+    assert took <= count / channel_count * close_s + SETTLING_S
+
+
+@pytest.mark.soak
+def test_lone_purchase_is_granted_within_one_close_and_a_second(
+    database: str, tmp_path: Path, settings: Settings
+) -> None:
+    close_s, rounds = 5.0, 20
+    with town(tmp_path, settings, close_ms=int(close_s * 1000)) as sandbox:
+        channels.ensure(1, now_s=time.time())
+        keys.ensure_registered()
+        payee, buyer = person("lone payee"), person("lone buyer")
+        for somebody in (payee, buyer):
+            sandbox.fund(somebody.address, "USDC")
+        took = []
+        with working(tmp_path):
+            for _ in range(rounds):
+                asked = instructed(buyer, payee, payee, "USDC")
+                signature = buyer.sign(bytes.fromhex(asked["authorization_to_sign"]))
+                offered = SignatureOffered(buyer.address, signature)
+                began = time.monotonic()
+                authorizing.authorize(asked["id"], offered, now_s=time.time())
+                granted = Purchase.objects.filter(pk=asked["id"], state="granted")
+                until(granted.exists, seconds=60)
+                took.append(time.monotonic() - began)
+    p95 = sorted(took)[int(0.95 * rounds) - 1]
+    print(f"lone purchase: p95 {p95:.2f} s of {close_s} s a ledger")  # noqa: T201
+    assert p95 <= close_s + 1.0
