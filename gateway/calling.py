@@ -7,14 +7,14 @@ whatever happened before.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.domain.balancing import Destination, Outcome, RetryBudget, choose, may_retry
 from gateway.domain.clusters import Cluster, HealthCheck
 from gateway.domain.errors import GateFault, UpstreamFault
 from gateway.domain.exchange import End
-from gateway.domain.routes import Timeouts
+from gateway.domain.routes import Service, Timeouts
 from gateway.upstream import Answer, Asked, Body, Upstreams
 
 LOOK_SECONDS = 0.1
@@ -114,6 +114,21 @@ class Calling:
                     destination.is_down = False
         state.cluster = cluster
         return state
+
+    def keep(self, services: Iterable[Service]) -> None:
+        """Forget what was known of others, and the clients of former settings."""
+        known = list(services)
+        for name in self._states.keys() - {service.slug for service in known}:
+            del self._states[name]
+        self.upstreams.keep(
+            {
+                (place.url, service.cluster.client_id, *route.timeouts)
+                for service in known
+                for routes in service.routes.values()
+                for route in routes
+                for place in service.cluster.places
+            }
+        )
 
     async def probe(self, clusters: Callable[[], Sequence[Cluster]]) -> None:
         """Ask destinations how they are, for ever."""

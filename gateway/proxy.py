@@ -59,6 +59,7 @@ class Gate:
             root_certificates=config.extra_root_certificates,
         )
         self._calling = Calling(self._upstreams)
+        self.routing.on_table = lambda table: self._calling.keep(table.prefixes.values())
         self._sender: Sender = self._calling.send
         self._probing: asyncio.Task[None] | None = None
 

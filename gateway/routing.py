@@ -55,6 +55,7 @@ class Routing:
         self._heard_at: float | None = None
         self._heard = asyncio.Event()
         self._on_withdrawal: Callable[[], None] = lambda: None
+        self.on_table: Callable[[RouteTable], None] = lambda _: None
         self.on_run_out: Callable[[frozenset[str]], None] = lambda _: None
 
     async def start(self, on_withdrawal: Callable[[], None]) -> None:
@@ -103,6 +104,7 @@ class Routing:
                 self.table is not None and not self.table.keys.items() <= news.table.keys.items()
             )
             self.table = news.table
+            self.on_table(news.table)
         if withdrawn or news.table is not None:
             self.revision += 1
         if withdrawn:

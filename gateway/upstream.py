@@ -9,7 +9,7 @@ ConnectError alone does not say so; its cause does.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -61,6 +61,8 @@ class Asked:
             self.at = None
 
 
+Key = tuple[str, str, int, int, int]
+"""What decides on a client: an upstream's address, the cluster's `client_id`, and the timeouts."""
 Body = Callable[[], AsyncIterator[bytes]]
 """Makes the stream of a request's body, for each attempt to send it."""
 
@@ -124,7 +126,7 @@ class Upstreams:
         self._policy = policy
         self._pool_idle_max = pool_idle_max
         self._root_certificates = root_certificates
-        self._pins: dict[tuple[str, str, int, int, int], _Pin] = {}
+        self._pins: dict[Key, _Pin] = {}
 
     def send(self, base_url: str, asked: Asked, body: Body | None) -> Awaitable[Answer]:
         """The answer's head, from the first address of this upstream that takes the connection."""
@@ -134,6 +136,11 @@ class Upstreams:
         if len(pin.clients) == 1:
             return _send(pin.clients[0], pin, asked, body)
         return _send_to_one(pin, asked, body)
+
+    def keep(self, asked: Set[Key]) -> None:
+        """Forget every other client: closed when the last exchange that uses it has ended."""
+        for key in self._pins.keys() - asked:
+            del self._pins[key]
 
     async def _send_pinned(self, base_url: str, asked: Asked, body: Body | None) -> Answer:
         try:

@@ -265,3 +265,30 @@ async def test_routes_own_timeout_holds_for_that_route(
     began = time.monotonic()
     answer = await client.get(f"{world.url}/premium/a", headers=presented)
     assert (answer.status_code, time.monotonic() - began < 5) == (504, True)
+
+
+async def test_clients_of_former_settings_go_and_what_runs_on_them_goes_on(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    more = asyncio.Event()
+
+    async def answering(request: Request, reader: Reader, writer: Writer) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")
+        await more.wait()
+        writer.write(b"after")
+
+    world.upstream.answering = answering
+    headers = {"apicharge": token(world.grant())}
+    async with client.stream("GET", f"{world.url}/a", headers=headers) as running:
+        pieces = running.aiter_raw()
+        assert await anext(pieces) == b"first"
+        world.upstream.answering = whole()
+        for idle_ms in (3000, 4000, 5000):
+            world.publish(timeouts={"first_byte_ms": 3000, "idle_ms": idle_ms})
+            await eventually(lambda: world.gate.routing.revision == world.version + 1)
+            assert (await client.get(f"{world.url}/a", headers=headers)).status_code == 200
+            assert len(world.gate._upstreams._pins) == 1
+        world.publish(slug="others", upstreams=[{"url": "http://127.0.0.1:1"}])
+        await eventually(lambda: not world.gate._upstreams._pins)
+        more.set()
+        assert await anext(pieces) == b"after"
