@@ -210,19 +210,6 @@ async def test_early_answer_passes_while_the_upload_goes_on(world: World) -> Non
     writer.close()
 
 
-async def test_hundred_continue_is_answered_when_the_call_is_admitted(world: World) -> None:
-    reader, writer = await world.connect()
-    head = f"POST /gate/files/a HTTP/1.1\r\nHost: x\r\napicharge: {token(world.grant())}\r\n"
-    writer.write(f"{head}Content-Length: 5\r\nExpect: 100-continue\r\n\r\n".encode())
-    async with asyncio.timeout(5):
-        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
-        writer.write(b"hello")
-        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-    writer.close()
-    [request] = world.upstream.requests
-    assert request.values("expect") == []
-
-
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 async def test_answers_without_body_keep_the_connection(world: World, status: str) -> None:
     async def answering(request: Request, reader: Reader, writer: Writer) -> None:
