@@ -18,7 +18,7 @@ django_application: Callable[..., Awaitable[None]] = get_asgi_application()
 # Django's apps are loaded from here on.
 from apicharge_site import bounding, forwarded, gating  # noqa: E402
 from apicharge_site.health import PATHS, Health  # noqa: E402
-from gateway.asgi import Receive, Reply, Scope, Send, answer  # noqa: E402
+from gateway.asgi import Receive, Reply, Scope, Send, answer, answer_handshake  # noqa: E402
 
 gate = gating.mounted()
 checks = {"database": gating.database_answers}
@@ -27,6 +27,7 @@ serves_site = settings.ROLE in {"all", "console"}
 site = bounding.bounded(django_application, settings.ORIGIN)
 OBJECTS_BEFORE_COLLECTION = 10_000
 NOT_HERE = Reply(404, [(b"content-type", b"text/plain")], b"This node answers gated routes only.\n")
+NO_SOCKET = Reply(404, [(b"content-type", b"text/plain")], b"There is no WebSocket here.\n")
 
 
 def http(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -37,6 +38,13 @@ def http(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     if serves_site:
         return site(scope, receive, send)
     return answer(send, NOT_HERE)
+
+
+async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    if gate is not None and gate.owns(scope):
+        await gate.websocket(scope, receive, send)
+    else:
+        await answer_handshake(scope, send, NO_SOCKET)
 
 
 async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,5 +71,9 @@ def _leave_what_stays_alone() -> None:
 
 
 application = ProtocolTypeRouter(
-    {"http": forwarded.behind(http, settings.TRUSTED_PROXIES), "lifespan": lifespan}
+    {
+        "http": forwarded.behind(http, settings.TRUSTED_PROXIES),
+        "websocket": forwarded.behind(websocket, settings.TRUSTED_PROXIES),
+        "lifespan": lifespan,
+    }
 )

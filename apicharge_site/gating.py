@@ -21,6 +21,7 @@ from gateway.ledgers.rates import LocalRates
 from gateway.ledgers.redis import RedisRates
 from gateway.proxy import Gate
 from gateway.snapshots import Snapshots
+from gateway.websocket import WebSocketGate
 from marketplace import pages
 from marketplace.domain.networks import network_of
 
@@ -82,6 +83,7 @@ class MountedGate:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+        self._sockets = WebSocketGate(gate)
         self._starting: asyncio.Task[None] | None = None
         self.owns = gate.owns
 
@@ -94,6 +96,11 @@ class MountedGate:
     async def _started(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.start()
         await self._gate(scope, receive, send)
+
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._has_started():
+            await self.start()
+        await self._sockets(scope, receive, send)
 
     async def start(self) -> None:
         if self._starting is None or (self._starting.done() and not self._has_started()):

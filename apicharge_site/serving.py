@@ -23,6 +23,7 @@ from apicharge_site.state import Certificate
 from gateway.http2.connection import Http2Protocol
 from gateway.http2.negotiating import HTTP1, HTTP2, Factory, Negotiated, tls_context
 from gateway.listening import HttpProtocol
+from gateway.socket_listening import OPTIONS, WebSocketProtocol
 
 DRAIN_SECONDS = 30
 KEEP_ALIVE_SECONDS = 75
@@ -110,7 +111,8 @@ def serve(
     config = uvicorn.Config(
         application,
         http=HttpProtocol,
-        ws="none",
+        ws=WebSocketProtocol,
+        **OPTIONS,
         lifespan="on",
         access_log=False,
         log_config=None,

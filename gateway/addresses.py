@@ -53,7 +53,8 @@ NOT_HTTP_PORTS = frozenset({2049, 2379, 2380, 3306, 5432, 6000, 6379, 9042, 1121
 LOW_PORTS = frozenset({80, 443})
 PORT_LOW_MAX = 1023
 LOOPBACK = "127.0.0.1"
-SCHEMES = {"http": 80, "https": 443}
+SCHEMES = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+SECURE = frozenset({"https", "wss"})
 
 
 class AddressRefused(ValueError):
@@ -107,6 +108,15 @@ class Place:
     path: str
     literal: Address | None
 
+    @property
+    def is_secure(self) -> bool:
+        return self.scheme in SECURE
+
+    @property
+    def http(self) -> str:
+        """As an HTTP URL: a service that is named as a WebSocket answers calls there, too."""
+        return f"{'https' if self.is_secure else 'http'}://{self.host}:{self.port}{self.path}"
+
 
 def parse(url: str) -> Place:
     try:
@@ -115,7 +125,7 @@ def parse(url: str) -> Place:
         raise AddressRefused(f"{url!r} is not a URL.") from exc
     host = parsed.host_str
     if parsed.scheme not in SCHEMES or not host:
-        raise AddressRefused("An upstream is an http or https URL.")
+        raise AddressRefused("An upstream is an http, https, ws or wss URL.")
     if parsed.username or parsed.password or parsed.fragment or parsed.query_string is not None:
         raise AddressRefused("An upstream is a URL without user, query and fragment.")
     try:

@@ -24,3 +24,20 @@ async def answer(send: Send, reply: Reply) -> None:
     headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
+
+
+HANDSHAKE_ANSWER = "websocket.http.response"
+
+
+async def answer_handshake(scope: Scope, send: Send, reply: Reply) -> None:
+    """An HTTP answer instead of a WebSocket; servers that cannot say 403 and nothing else."""
+    if HANDSHAKE_ANSWER not in scope.get("extensions", {}):
+        return await send({"type": "websocket.close"})
+    headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
+    start = {"type": f"{HANDSHAKE_ANSWER}.start", "status": reply.status, "headers": headers}
+    try:
+        await send(start)
+        await send({"type": f"{HANDSHAKE_ANSWER}.body", "body": reply.body})
+    except OSError:
+        pass  # Nobody waits for it any more.
+    return None

@@ -35,13 +35,14 @@ class Batch:
         self.allowances.add(allowance)
         if not allowance.opened:
             self.asks.append(Open(allowance.grant.id))
-        for supply, waiting in zip(allowance.supplies, allowance.needs(), strict=True):
+        needs = zip(allowance.supplies, *allowance.needs(), strict=True)
+        for supply, waiting, least in needs:
             wanted = supply.short_of(waiting) or (supply.ahead and not waiting)
             supply.ahead = False
             if wanted and not supply.quiet and self._seated(allowance, supply, seats):
                 slot = supply.holding.slot
                 self.draws[slot] = seats[slot]
-                self.asks.append(supply.draw(allowance.grant.id, waiting))
+                self.asks.append(supply.draw(allowance.grant.id, waiting, least))
 
     def _seated(self, allowance: Allowance, supply: Supply, seats: Seats) -> bool:
         if supply.holding.slot != NO_SLOT:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from gateway.domain.balancing import Destination, Outcome, RetryBudget, choose, may_retry
 from gateway.domain.clusters import Cluster, HealthCheck
@@ -31,6 +32,16 @@ REPEATABLE = frozenset({End.UPSTREAM_UNREACHABLE, End.UPSTREAM_DROPPED})
 logger = logging.getLogger(__name__)
 
 
+class Answered(Protocol):
+    @property
+    def status(self) -> int: ...
+
+
+T = TypeVar("T", bound=Answered)
+Ask = Callable[[str], Awaitable[T]]
+"""One attempt, at the upstream of this URL."""
+
+
 @dataclass(slots=True)
 class _State:
     cluster: Cluster
@@ -49,9 +60,18 @@ class Calling:
         cluster = asked.cluster
         if len(cluster.places) == 1:
             return self.upstreams.send(cluster.places[0].url, asked, body)
-        return self._balanced(self.state(cluster), asked, body)
+        send = self.upstreams.send
+        return self._balanced(asked, lambda url: send(url, asked, body), has_body=body is not None)
 
-    async def _balanced(self, state: _State, asked: Asked, body: Body | None) -> Answer:
+    def through(self, asked: Asked, ask: Ask[T]) -> Awaitable[T]:
+        """As `send`, by something else than an HTTP request."""
+        cluster = asked.cluster
+        if len(cluster.places) == 1:
+            return ask(cluster.places[0].url)
+        return self._balanced(asked, ask, has_body=False)
+
+    async def _balanced(self, asked: Asked, ask: Ask[T], *, has_body: bool) -> T:
+        state = self.state(asked.cluster)
         clock = asyncio.get_running_loop().time
         fault = UpstreamFault(End.UPSTREAM_UNREACHABLE, "The API cannot be reached now.")
         cluster, destinations = state.cluster, state.destinations
@@ -64,16 +84,16 @@ class Calling:
                 raise fault
             asked.at = destinations[number]
             try:
-                return await self._attempt(asked, cluster.places[number].url, body)
+                return await self._attempt(asked, cluster.places[number].url, ask)
             except UpstreamFault as exc:
                 fault = exc
             asked.leave()
             outcome = OUTCOMES[fault.end] if fault.end in REPEATABLE else Outcome.UNKNOWN
-            if not may_retry(outcome, asked.method, has_body=body is not None):
+            if not may_retry(outcome, asked.method, has_body=has_body):
                 raise fault
             tried.append(number)
 
-    async def _attempt(self, asked: Asked, url: str, body: Body | None) -> Answer:
+    async def _attempt(self, asked: Asked, url: str, ask: Ask[T]) -> T:
         clock = asyncio.get_running_loop().time
         destination = asked.at
         assert destination is not None
@@ -81,7 +101,7 @@ class Calling:
         is_trial = destination.begin(began_at)
         outcome = Outcome.UNKNOWN
         try:
-            answer = await self.upstreams.send(url, asked, body)
+            answer = await ask(url)
         except GateFault as exc:
             outcome = OUTCOMES.get(exc.end, Outcome.UNKNOWN)
             raise

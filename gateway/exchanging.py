@@ -102,7 +102,11 @@ class Exchange:
         try:
             while not (message := await self._receive())["type"].endswith(".disconnect"):
                 await self.hear(message)
-            self.cut(End.CLIENT_GONE)
+            self.leave(message)
+        except GateFault as fault:
+            self.cut(fault.end, fault.detail)
+        except LedgerUnavailable:
+            self.cut(self.ledger_end())
         except Exception:
             logger.exception("Reading a request failed.")
             self.cut(End.FAULT)
@@ -110,9 +114,13 @@ class Exchange:
     async def hear(self, message: Message) -> None:
         """What the client sent; of itself an exchange waits for nothing."""
 
-    def cut(self, end: End) -> None:
+    def leave(self, message: Message) -> None:  # noqa: ARG002 - how it left is some protocols' matter
+        """The client has left."""
+        self.cut(End.CLIENT_GONE)
+
+    def cut(self, end: End, detail: str = "") -> None:
         if self.end is None:
-            self.end = end
+            self.end, self.detail = end, detail
             self._cancel()
 
     def _cancel(self) -> None:

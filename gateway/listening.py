@@ -104,9 +104,30 @@ def _check_name(name: bytes) -> None:
         _names_seen.add(name)
 
 
-class HttpProtocol(HttpToolsProtocol):
+class Watched:
+    """A connection that is looked at while it is open."""
+
+    transport: asyncio.Transport
     deadlines = Deadlines()
 
+    def begin_watch(self, state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
+        self._unwritten = (0, loop.time())
+        watch(state, loop)
+
+    def look(self, now: float) -> None:
+        if self._is_not_read(now):
+            self.transport.abort()
+
+    def _is_not_read(self, now: float) -> bool:
+        waiting_bytes, since = self._unwritten
+        unwritten = self.transport.get_write_buffer_size()
+        if unwritten == 0 or unwritten != waiting_bytes:
+            self._unwritten = (unwritten, now)
+            return False
+        return now - since > self.deadlines.write_seconds
+
+
+class HttpProtocol(Watched, HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         now = self.loop.time()
@@ -114,8 +135,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_since = self._body_heard_at = now
         self._body_bytes = 0
         self._answered_at: float | None = None
-        self._unwritten: tuple[int, float] = (0, now)
-        watch(self.server_state, self.loop)
+        self.begin_watch(self.server_state, self.loop)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -126,6 +146,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_since = self._body_heard_at = self.loop.time()
         self._body_bytes = 0
         super().on_headers_complete()
+        if self.parser.should_upgrade() and self._should_upgrade():
+            return  # To a WebSocket: it has no cycle.
         # The application's task has not run yet. uvicorn names its class deep inside a long method.
         self.cycle.__class__ = Cycle
         # Weak: the cycle has the scope, and what refers to itself is left to garbage collection.
@@ -175,14 +197,6 @@ class HttpProtocol(HttpToolsProtocol):
             and self._body_bytes < seconds * limits.body_bytes_per_second_min
             and any(name == b"content-length" for name, _ in self.headers)
         )
-
-    def _is_not_read(self, now: float) -> bool:
-        waiting_bytes, since = self._unwritten
-        unwritten = self.transport.get_write_buffer_size()
-        if unwritten == 0 or unwritten != waiting_bytes:
-            self._unwritten = (unwritten, now)
-            return False
-        return now - since > self.deadlines.write_seconds
 
 
 _looking: WeakSet[ServerState] = WeakSet()

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Sequence
+from typing import Protocol
 
 from gateway.addresses import Policy
-from gateway.asgi import Receive, Reply, Scope, Send, answer
+from gateway.asgi import Receive, Reply, Scope, Send, answer, answer_handshake
 from gateway.calling import Calling
 from gateway.challenge import Challenge
 from gateway.conf import GateConfig, Ports
+from gateway.counting import counting
 from gateway.domain import errors
 from gateway.domain.allowance import Refused, Unavailable, Why
 from gateway.domain.clusters import Cluster
@@ -40,6 +42,19 @@ PROBLEMS = {
 REMEMBERED_ENDS = frozenset({End.EXPIRED, End.REVOKED, End.EXHAUSTED, End.OUTSIDE_SCHEDULE})
 
 
+class Told(Protocol):
+    """An exchange whose client is told how it ended."""
+
+    end: End | None
+    detail: str
+    is_answered: bool
+    terms: Terms
+    scope: Scope
+    send: Send
+
+    async def farewell(self, origin: str) -> None: ...
+
+
 class Gate:
     def __init__(
         self, config: GateConfig, leasing: Leasing, source: Source, ports: Ports | None = None
@@ -47,20 +62,20 @@ class Gate:
         self.config = config
         self.routing = Routing(source)
         self.watch = Watch()
-        self._leasing = leasing
-        self._identifying = Identifying(self.routing, tokens_kept=config.tokens_kept)
+        self.leasing = leasing
+        self.identifying = Identifying(self.routing, tokens_kept=config.tokens_kept)
         self._challenge = Challenge(config, ports or Ports())
         self.saying = Saying(None if ports is None else ports.bookings)
         self.routing.on_run_out = self._run_out
-        policy = Policy(config.upstream_networks, config.own_addresses)
+        self.policy = Policy(config.upstream_networks, config.own_addresses)
         self._upstreams = Upstreams(
-            policy,
+            self.policy,
             pool_idle_max=config.pool_idle_max,
             root_certificates=config.extra_root_certificates,
         )
-        self._calling = Calling(self._upstreams)
-        self.routing.on_table = lambda table: self._calling.keep(table.prefixes.values())
-        self._sender: Sender = self._calling.send
+        self.calling = Calling(self._upstreams)
+        self.routing.on_table = lambda table: self.calling.keep(table.prefixes.values())
+        self._sender: Sender = self.calling.send
         self._probing: asyncio.Task[None] | None = None
 
     def owns(self, scope: Scope) -> bool:
@@ -81,11 +96,11 @@ class Gate:
         head = sift(scope["headers"], self.config.console_cookies)
         if scope["method"] == "OPTIONS" and (reply := self._preflight(scope, head)):
             return answer(send, reply)
-        found = self._identifying.identify(scope, head, now_s)
+        found = self.identifying.identify(scope, head, now_s)
         if isinstance(found, Refusal):
-            return self._refuse(found, scope, send)
+            return self.refuse(found, scope, send)
         request = upstream_request(scope, head, found, now_s)
-        allowance = self._leasing.allowance(found.token.grant)
+        allowance = self.leasing.allowance(found.token.grant)
         terms = Terms(found, allowance, self.saying, now_s)
         relay = Relay(scope, receive, send, head, terms)
         admitted = allowance.acquire_now(now_s)
@@ -102,8 +117,8 @@ class Gate:
         if isinstance(admitted, Reservation):
             terms.now_s = time.time()
             return await self._carry(relay, request, admitted)
-        refusal = _refusal(admitted, terms.found)
-        return await self._refuse(refusal, relay.scope, relay.send, terms.allowance)
+        refused_as = refusal(admitted, terms.found)
+        return await self.refuse(refused_as, relay.scope, relay.send, terms.allowance)
 
     def _carry(self, relay: Relay, request: Asked, admitted: Reservation) -> Awaitable[None]:
         terms, sender = relay.terms, self._sender
@@ -111,46 +126,50 @@ class Gate:
         if terms.allowance.is_metered:
             terms.report = Report(terms.token.grant, admitted, request)
             sender = terms.report.sending(sender)
-        return relay.run(relay.carry(request, sender, self.watch), self.watch, self._tell)
+        if terms.allowance.counts_events:
+            sender = counting(sender, admitted, request)
+        return relay.run(relay.carry(request, sender, self.watch), self.watch, self.tell)
 
-    async def _tell(self, relay: Relay) -> None:
+    async def tell(self, exchange: Told) -> None:
         """The end of an exchange that did not complete, to whoever can still hear it."""
-        end, allowance = relay.end, relay.terms.allowance
+        end, allowance = exchange.end, exchange.terms.allowance
         assert end is not None
         if end in REMEMBERED_ENDS:
             allowance.ended(end.value, time.time())
-        if relay.is_answered or end is End.CLIENT_GONE:
-            return await relay.farewell(self.config.origin)
+        if exchange.is_answered or end is End.CLIENT_GONE:
+            return await exchange.farewell(self.config.origin)
         problem = FOR_END[end]
-        refusal = Refusal(
+        refused = Refusal(
             problem,
-            relay.detail or problem.title,
+            exchange.detail or problem.title,
             error=end.value,
             retry_after_s=1 if problem.status == 503 else None,
-            route=relay.terms.found.match.route.id,
+            route=exchange.terms.found.match.route.id,
         )
-        return await self._refuse(refusal, relay.scope, relay.send, allowance)
+        return await self.refuse(refused, exchange.scope, exchange.send, allowance)
 
-    async def _refuse(
-        self, refusal: Refusal, scope: Scope, send: Send, allowance: Allowance | None = None
+    async def refuse(
+        self, refused: Refusal, scope: Scope, send: Send, allowance: Allowance | None = None
     ) -> None:
-        reply = await self._challenge.reply(refusal, scope, self.routing.table)
+        reply = await self._challenge.reply(refused, scope, self.routing.table)
         if allowance is not None:
             reply.headers.extend(allowance.headers(time.time()))
-        await answer(send, reply)
+        if scope["type"] == "websocket":
+            return await answer_handshake(scope, send, reply)
+        return await answer(send, reply)
 
     def _preflight(self, scope: Scope, head: RequestHead) -> Reply | None:
         asked = header(scope["headers"], b"access-control-request-method")
         if not head.origin or asked is None:
             return None
-        found = self._identifying.route(scope, head, asked)
+        found = self.identifying.route(scope, head, asked)
         return None if isinstance(found, Refusal) else self._challenge.preflight(scope, found.route)
 
     async def start(self) -> None:
-        await self._leasing.start()
+        await self.leasing.start()
         await self.routing.start(on_withdrawal=self._withdraw)
         self.watch.start()
-        probing = self._calling.probe(self._probed)
+        probing = self.calling.probe(self._probed)
         self._probing = asyncio.get_running_loop().create_task(probing)
 
     async def stop(self) -> None:
@@ -163,7 +182,7 @@ class Gate:
             await asyncio.gather(self._probing, return_exceptions=True)
         await self.routing.stop()
         await self.saying.stop()
-        await self._leasing.stop()
+        await self.leasing.stop()
         await self._upstreams.close()
 
     def _probed(self) -> Sequence[Cluster]:
@@ -176,7 +195,7 @@ class Gate:
         self.watch.cut(End.EXHAUSTED, lambda token: token.grant.id in grant_ids)
 
 
-def _refusal(refused: Refused | Unavailable, found: Identified) -> Refusal:
+def refusal(refused: Refused | Unavailable, found: Identified) -> Refusal:
     route = found.match.route.id
     if isinstance(refused, Unavailable):
         return Refusal(

@@ -1,13 +1,23 @@
 """What one exchange reserved, and takes as it goes: paced, counted, and settled exactly once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
 from gateway import pacing
-from gateway.domain.allowance import Holding, close, settle, void
+from gateway.domain.allowance import (
+    Holding,
+    Refused,
+    close,
+    give_back_newest,
+    settle,
+    take_whole,
+    void,
+)
 from gateway.domain.limits import Direction
 from gateway.ledgers.rates import Standing
+from gateway.supply import Supplies, Supply
+from gateway.waiting import Needs
 
 
 class Purse(Protocol):
@@ -16,15 +26,18 @@ class Purse(Protocol):
     standing: Standing | None
     is_flat: bool
     """A call costs what was reserved for it."""
+    data: Mapping[Direction, Supplies]
+    messages: Mapping[Direction, Supplies]
 
-    def take_bytes(self, taken: dict[Holding, int], direction: Direction, wanted: int) -> int: ...
-    async def wait_bytes(
-        self, taken: dict[Holding, int], direction: Direction, wanted: int
+    def take_some(self, taken: dict[Holding, int], supplies: Supplies, wanted: int) -> int: ...
+    async def wait_some(
+        self, taken: dict[Holding, int], supplies: Supplies, wanted: int
     ) -> int: ...
+    def holds_now(self) -> bool: ...
+    async def wait_whole(
+        self, take_now: Callable[[], bool], needs: Needs, undo: Callable[[object], None]
+    ) -> Refused | None: ...
     async def cover(self, taken: dict[Holding, int], count: Mapping[str, int]) -> bool: ...
-    def give_back_bytes(
-        self, taken: dict[Holding, int], direction: Direction, units: int
-    ) -> None: ...
 
 
 class Reservation:
@@ -40,35 +53,78 @@ class Reservation:
     def take_bytes(self, direction: Direction, wanted: int) -> int:
         """Bytes that may be passed on now; 0: `await wait_bytes()`."""
         allowance = self.allowance
+        supplies = allowance.data[direction]
         if allowance.standing is None:
-            return allowance.take_bytes(self._taken, direction, wanted)
+            return allowance.take_some(self._taken, supplies, wanted)
         pacers = allowance.standing.pacers[direction]
         wanted = pacing.take_now(pacers, wanted)
-        granted = allowance.take_bytes(self._taken, direction, wanted) if wanted else 0
+        granted = allowance.take_some(self._taken, supplies, wanted) if wanted else 0
         pacing.give_back(pacers, wanted - granted)
         return granted
 
     async def wait_bytes(self, direction: Direction, wanted: int) -> int:
         """As take_bytes, from the ledger if need be; 0 is the end. Raises LedgerUnavailable."""
-        standing = self.allowance.standing
+        standing, supplies = self.allowance.standing, self.allowance.data[direction]
         if standing is None:
-            return await self.allowance.wait_bytes(self._taken, direction, wanted)
-        take = partial(self._take_paced, direction)
+            return await self.allowance.wait_some(self._taken, supplies, wanted)
+        take = partial(self._take_or_wait, supplies)
         return await pacing.take(standing.pacers[direction], wanted, take)
 
-    async def _take_paced(self, direction: Direction, wanted: int) -> int:
+    async def _take_or_wait(self, supplies: Supplies, wanted: int) -> int:
         if self._is_settled:  # While it waited.
             return 0
-        granted = self.allowance.take_bytes(self._taken, direction, wanted)
-        return granted or await self.allowance.wait_bytes(self._taken, direction, wanted)
+        allowance = self.allowance
+        granted = allowance.take_some(self._taken, supplies, wanted)
+        return granted or await allowance.wait_some(self._taken, supplies, wanted)
 
-    def give_back_bytes(self, direction: Direction, units: int) -> None:
-        """Taken, but not delivered."""
-        self.allowance.give_back_bytes(self._taken, direction, units)
+    async def take_events(self, wanted: int) -> int:
+        """How many of so many messages to the client may be passed on; 0 is the end."""
+        return await self._take_or_wait(self.allowance.messages[Direction.DOWN], wanted)
 
     async def cover(self, count: Mapping[str, int]) -> bool:
         """Reserve as often as the units counted so far cost; False: nothing is left for it."""
         return await self.allowance.cover(self._taken, count)
+
+    def take_message(self, direction: Direction, size: int, count: int = 1) -> bool:
+        """Whether `count` messages of `size` bytes may pass now; else `await wait_message()`."""
+        standing = self.allowance.standing
+        if standing is not None and standing.pacers[direction]:
+            return False
+        return self._take_message(direction, size, count)
+
+    async def wait_message(self, direction: Direction, size: int, count: int = 1) -> Refused | None:
+        """As take_message, paced, and from the ledger if need be; a refusal is the end."""
+        standing, left = self.allowance.standing, size
+        while standing is not None and standing.pacers[direction] and left:
+            left -= await pacing.take(standing.pacers[direction], left, _all_of_it)
+        costs = self._costs(direction, size, count)
+        needs = [(supply.position, units) for supply, units in costs]
+
+        def undo(outcome: object) -> None:
+            if outcome is True:
+                self.give_back_message(direction, size, count)
+
+        take_now = partial(self._take_message, direction, size, count)
+        return await self.allowance.wait_whole(take_now, needs, undo)
+
+    def _take_message(self, direction: Direction, size: int, count: int) -> bool:
+        """All that it costs, or nothing of it."""
+        costs = self._costs(direction, size, count)
+        if not costs:
+            return True
+        if self._is_settled or not self.allowance.holds_now():
+            return False
+        return take_whole(self._taken, [(supply.holding, units) for supply, units in costs])
+
+    def give_back_message(self, direction: Direction, size: int, count: int = 1) -> None:
+        """Taken, but not delivered."""
+        for supply, units in self._costs(direction, size, count):
+            give_back_newest(self._taken, supply.limit, units)
+
+    def _costs(self, direction: Direction, size: int, count: int) -> list[tuple[Supply, int]]:
+        costs = [(supply, count) for supply in self.allowance.messages[direction]]
+        costs += [(supply, size) for supply in self.allowance.data[direction]]
+        return [(supply, units) for supply, units in costs if units]
 
     def settle_call(self) -> None:
         """Charge what a call costs that nobody said or counted anything else of."""
@@ -104,3 +160,7 @@ class Reservation:
         close(self._taken)
         if self.allowance.standing is not None:
             self.allowance.standing.release()
+
+
+async def _all_of_it(wanted: int) -> int:
+    return wanted

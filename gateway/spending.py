@@ -7,7 +7,7 @@ little does somebody wait, until the desk (leasing.py) has asked the ledger.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -18,20 +18,20 @@ from gateway.domain.allowance import (
     Unavailable,
     Why,
     Words,
-    give_back,
+    give_back_newest,
     policy_header,
     rate_limit_names,
     reserve,
     retry_after_s,
     take,
 )
-from gateway.domain.limits import Credits, Data, Direction, is_quota
+from gateway.domain.limits import Credits, Data, Direction, Messages, is_quota
 from gateway.domain.tokens import Grant
 from gateway.ledgers.port import LedgerUnavailable
 from gateway.ledgers.rates import Rates
 from gateway.reservations import Reservation
-from gateway.supply import Supply
-from gateway.waiting import Waiter
+from gateway.supply import Supplies, Supply, by_direction
+from gateway.waiting import Asks, Needs, Waiter
 
 WAIT_S = 2.5  # For the ledger's answer; its own lock timeout is 2 s.
 WAITING_MAX = 10_000  # Of one grant on one node; beyond that the answer is 503 at once.
@@ -72,15 +72,11 @@ class Allowance:
         self._clock = desk.clock
         self._valid_until = 0.0  # 0 until the ledger knows the grant.
         self._costs = tuple(supply.limit.reserved_per_call for supply in self.supplies)
-        self._needs = tuple((position, cost or 1) for position, cost in enumerate(self._costs))
-        self._of_direction = {
-            direction: tuple(
-                supply
-                for supply in self.supplies
-                if isinstance(supply.limit, Data) and supply.limit.counts(direction)
-            )
-            for direction in (Direction.UP, Direction.DOWN)
-        }
+        needs = tuple((position, cost or 1) for position, cost in enumerate(self._costs))
+        self._asks = (needs, needs)
+        self.data = by_direction(self.supplies, Data)
+        self.messages = by_direction(self.supplies, Messages)
+        self.counts_events = bool(self.messages[Direction.DOWN])
         credits = [limit for limit in grant.limits if isinstance(limit, Credits)]  # noqa: A001
         self.is_metered = any(limit.per_unit for limit in credits)
         self.is_flat = all(limit.per_call == limit.max_per_call for limit in credits)
@@ -124,7 +120,7 @@ class Allowance:
         if isinstance(refused, Unavailable) or refused.limit is None:
             return refused
         position = self.grant.limits.index(refused.limit)
-        needs = [each for each in self._needs if self.supplies[each[0]].index < position]
+        needs = [each for each in self._asks[1] if self.supplies[each[0]].index < position]
         return self._final(needs) or refused
 
     async def acquire(self, now_s: float) -> "Reservation | Refused | Unavailable":
@@ -146,34 +142,36 @@ class Allowance:
     async def _acquire(
         self, reserve_now: Callable[[], object]
     ) -> "Reservation | Refused | Unavailable":
-        attempt, needs = (lambda: reserve_now() or self._final(self._needs)), self._needs
-        outcome = await self._obtain(attempt, needs, _undo_reservation)
+        outcome = await self._obtain(
+            lambda: reserve_now() or self._final(self._asks[1]), self._asks, _undo_reservation
+        )
         assert isinstance(outcome, Reservation | Refused | Unavailable)
         return outcome
 
-    async def wait_bytes(self, taken: dict[Holding, int], direction: Direction, wanted: int) -> int:
-        """At least one byte and at most `wanted`; 0 when there will be none."""
+    async def wait_some(self, taken: dict[Holding, int], supplies: Supplies, wanted: int) -> int:
+        """At least one unit and at most `wanted`; 0 when there will be none."""
 
         def attempt() -> object:
-            return self.take_bytes(taken, direction, wanted) or self._final(needs)
+            return self.take_some(taken, supplies, wanted) or self._final(least)
 
-        needs = tuple((supply.position, wanted) for supply in self._of_direction[direction])
-        undo = partial(self._undo_bytes, taken, direction)
-        outcome = await self._obtain(attempt, needs, undo)
+        needs = tuple((supply.position, wanted) for supply in supplies)
+        least = tuple((supply.position, 1) for supply in supplies)
+        undo = partial(self._undo_some, taken, supplies)
+        outcome = await self._obtain(attempt, (needs, least), undo)
         if isinstance(outcome, Unavailable):
             raise LedgerUnavailable
         return outcome if isinstance(outcome, int) else 0
 
-    def _undo_bytes(self, taken: dict[Holding, int], direction: Direction, got: object) -> None:
+    def _undo_some(self, taken: dict[Holding, int], supplies: Supplies, got: object) -> None:
         if isinstance(got, int):
-            self.give_back_bytes(taken, direction, got)
+            for supply in supplies:
+                give_back_newest(taken, supply.limit, got)
 
-    def take_bytes(self, taken: dict[Holding, int], direction: Direction, wanted: int) -> int:
-        supplies = self._of_direction[direction]
+    def take_some(self, taken: dict[Holding, int], supplies: Supplies, wanted: int) -> int:
+        """As many units, up to `wanted`, as all of `supplies` hold now."""
         if not supplies:
             return wanted
-        now = self._clock()
-        if now >= self._valid_until or now >= self._desk.spend_until:
+        if not self.holds_now():
             return 0
         return take(taken, [supply.holding for supply in supplies], wanted)
 
@@ -192,45 +190,45 @@ class Allowance:
         units = supply.limit.reserved_per_call
 
         def attempt() -> object:
-            now = self._clock()
-            if now >= self._valid_until or now >= self._desk.spend_until:
+            if not self.holds_now():
                 return None
             if supply.short_of(units):
                 return self._final(needs)
             return take(taken, [supply.holding], units)
 
         needs = ((supply.position, units),)
-        outcome = await self._obtain(attempt, needs)
+        outcome = await self._obtain(attempt, (needs, needs))
         if isinstance(outcome, Unavailable):
             raise LedgerUnavailable
         return isinstance(outcome, int)
 
-    def give_back_bytes(self, taken: dict[Holding, int], direction: Direction, units: int) -> None:
-        for supply in self._of_direction[direction]:
-            rest = units
-            for holding in reversed(taken):  # The newest window first.
-                if holding.limit is supply.limit:
-                    count = min(rest, taken[holding])
-                    give_back(taken, holding, count)
-                    rest -= count
+    def holds_now(self) -> bool:
+        """Whether what is held may be spent at this moment."""
+        now = self._clock()
+        return now < self._valid_until and now < self._desk.spend_until
 
-    def _final(self, needs: Sequence[tuple[int, int]]) -> Refused | None:
+    async def wait_whole(
+        self, take_now: Callable[[], bool], needs: Needs, undo: Callable[[object], None]
+    ) -> Refused | None:
+        """Until all of `needs` is there at once. Raises LedgerUnavailable."""
+        outcome = await self._obtain(lambda: take_now() or self._final(needs), (needs, needs), undo)
+        if isinstance(outcome, Unavailable):
+            raise LedgerUnavailable
+        return outcome if isinstance(outcome, Refused) else None
+
+    def _final(self, least: Needs) -> Refused | None:
         """What the ledger ruled so lately, and for good, that it need not be asked again."""
         now = self._clock()
-        for index, units in needs:
+        for index, units in least:
             supply = self.supplies[index]
-            if supply.is_final(self._least(index, units), now):
+            if supply.is_final(units, now):
                 return supply.refusal(now)
         return None
-
-    def _least(self, index: int, units: int) -> int:
-        """A chunk may be cut down to one byte, a call's cost may not."""
-        return units if self._costs[index] else 1
 
     async def _obtain(
         self,
         attempt: Callable[[], object],
-        needs: Sequence[tuple[int, int]],
+        asks: Asks,
         undo: Callable[[object], None] = lambda _: None,
     ) -> object:
         """`undo`: whoever waited for it left at the moment when he got it."""
@@ -241,7 +239,7 @@ class Allowance:
             return outcome
         if not self._desk.open or len(self.waiting) >= WAITING_MAX:
             return UNAVAILABLE
-        waiter = Waiter(attempt, needs, joined=self._desk.asked, until=self._clock() + WAIT_S)
+        waiter = Waiter(attempt, asks, joined=self._desk.asked, until=self._clock() + WAIT_S)
         self.waiting.append(waiter)
         self._desk.ask(self)
         try:
@@ -272,13 +270,15 @@ class Allowance:
         """An empty holding in place of the former; the desk settles that by its slot."""
         self.holdings[supply.position] = supply.start(self._desk.words)
 
-    def needs(self) -> list[int]:
-        """Units waited for, by limit."""
-        units = [0] * len(self.supplies)
+    def needs(self) -> tuple[list[int], list[int]]:
+        """Units waited for, by limit, and the most of them that somebody needs at once."""
+        units, least = [0] * len(self.supplies), [0] * len(self.supplies)
         for waiter in self.waiting:
             for index, count in waiter.needs:
                 units[index] += count
-        return units
+            for index, count in waiter.least:
+                least[index] = max(least[index], count)
+        return units, least
 
     def advance(self) -> None:
         """Serve those who wait, in their order, and tell the others what was ruled."""
@@ -304,11 +304,11 @@ class Allowance:
             return NO_LEDGER
         if now >= waiter.until or self.failed_in > waiter.joined:
             return UNAVAILABLE
-        for index, units in waiter.needs:
+        for index, units in waiter.least:
             supply = self.supplies[index]
             if supply.ruled_in <= waiter.joined or supply.ruling is None:
                 continue
-            if isinstance(supply.ruling, Unavailable) or supply.short_of(self._least(index, units)):
+            if isinstance(supply.ruling, Unavailable) or supply.short_of(units):
                 return supply.ruling
         return None
 

@@ -5,11 +5,12 @@ CLOCK_BOOTTIME, which runs on while the machine sleeps.
 """
 
 import math
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from gateway.domain.allowance import NO_SLOT, Holding, Refused, Unavailable, Why, Words
 from gateway.domain.allowance import retry_after_s as rounded
-from gateway.domain.limits import Quota
+from gateway.domain.limits import Data, Direction, Messages, Quota
 from gateway.ledgers.port import RECALL_WAIT_S, Draw, Drawn, Return, Verdict
 
 IDLE_S = 1.0
@@ -68,7 +69,7 @@ class Supply:
     def _used_since_mark(self) -> int:
         return max(0, self.holding.spent - self.mark)
 
-    def draw(self, grant_id: str, waiting: int) -> Draw:
+    def draw(self, grant_id: str, waiting: int, least: int = 0) -> Draw:
         holding = self.holding
         return Draw(
             slot=holding.slot,
@@ -81,6 +82,7 @@ class Supply:
             waiting=waiting,
             last_second=max(self.last_second, self._used_since_mark()),
             asked=self.asked,
+            least=least,
         )
 
     def apply(
@@ -122,6 +124,21 @@ class Supply:
         self.ruling = Unavailable()
         self.ruled_in = batch
         self.asked, self.recall_until, self.quiet = 0, math.inf, False
+
+
+Supplies = tuple[Supply, ...]
+
+
+def by_direction(
+    supplies: Iterable[Supply], kind: type[Data] | type[Messages]
+) -> Mapping[Direction, Supplies]:
+    each = [(supply, supply.limit) for supply in supplies]
+    return {
+        direction: tuple(
+            supply for supply, limit in each if isinstance(limit, kind) and limit.counts(direction)
+        )
+        for direction in (Direction.UP, Direction.DOWN)
+    }
 
 
 def give_back(holding: Holding) -> Return:

@@ -234,7 +234,7 @@ class _Pin:
     def __init__(
         self, place: Place, addresses: tuple[Address, ...], clients: tuple[_Clients, ...]
     ) -> None:
-        self.base = f"{place.scheme}://{place.host}:{place.port}{place.path}"
+        self.base = place.http
         self.base_path = place.path
         self.addresses = addresses
         self.clients = clients

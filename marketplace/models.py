@@ -13,6 +13,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import F, Q
 
+from gateway.domain import routes
 from marketplace.domain import quotes
 from marketplace.reaching import WAIT, WEIGHT, Reached
 
@@ -105,6 +106,7 @@ class Service(Reached):
     connect_ms = _timeout(5_000, "Until the connection stands.")
     first_byte_ms = _timeout(100_000, "Until the answer begins.")
     idle_ms = _timeout(300_000, "Longest silence within an answer.")
+    allowed_origins = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -166,6 +168,7 @@ class Route(models.Model):
     connect_ms = _own_timeout("until the connection stands")
     first_byte_ms = _own_timeout("until the answer begins")
     idle_ms = _own_timeout("longest silence within an answer")
+    message_bytes_max = models.PositiveIntegerField(default=routes.MESSAGE_BYTES_MAX, blank=True)
     removed_at = models.DateTimeField(null=True, editable=False)
 
     objects = RouteQuerySet.as_manager()

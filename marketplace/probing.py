@@ -9,15 +9,25 @@ import ssl
 import tempfile
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import httpx
 
 from gateway.addresses import AddressRefused, Policy, Unresolvable, check_upstream, parse
+from gateway.dialing import Dialing, HandshakeRefused
+from gateway.domain import clusters
+from gateway.domain.closing import ABNORMAL, Close
+from gateway.domain.errors import UpstreamFault
+from gateway.domain.exchange import End
+from gateway.domain.routes import MESSAGE_BYTES_MAX, Timeouts
 from gateway.domain.transforms import Transform
+from gateway.upstream import Asked
 
 PROBE_SECONDS = 10.0  # All of it: resolving, connecting, the answer's first bytes.
 CONNECT_SECONDS = 5.0
 SHOWN_BYTES = 512
+HINT = ". Does your API run there?"
+WEBSOCKETS = ("ws", "wss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +69,42 @@ def probe(
     url: str, policy: Policy, tls: Shown | None = None, changes: Transform | None = None
 ) -> Answered | Failed:
     """Blocks for `PROBE_SECONDS` at most."""
+    shown = tls or Shown()
     try:
-        addresses = check_upstream(url, policy)
-        return asyncio.run(_ask(url, str(addresses[0]), (tls or Shown()).context(), changes))
-    except (AddressRefused, Unresolvable) as exc:
-        return Failed(str(exc))
-    except TimeoutError:
-        return Failed(f"No answer within {PROBE_SECONDS:.0f} seconds.")
-    except httpx.TransportError as exc:
-        said = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
-        hint = ". Does your API run there?" if isinstance(exc, httpx.ConnectError) else ""
-        return Failed(f"{said}{hint}")
-    except ssl.SSLError as exc:
-        return Failed(f"The TLS settings cannot be used: {exc.reason}")
-    except httpx.InvalidURL as exc:
-        return Failed(f"Not a URL: {exc}")
+        address = str(check_upstream(url, policy)[0])
+        if parse(url).scheme in WEBSOCKETS:
+            return asyncio.run(_shake_hands(url, address, policy, shown, changes))
+        return asyncio.run(_ask(url, address, shown.context(), changes))
+    except FAULTS as exc:
+        return Failed(_said(exc))
+
+
+FAULTS = (
+    AddressRefused,
+    Unresolvable,
+    TimeoutError,
+    UpstreamFault,
+    httpx.TransportError,
+    httpx.InvalidURL,
+    ssl.SSLError,
+)
+
+
+def _said(fault: Exception) -> str:
+    match fault:
+        case TimeoutError():
+            return f"No answer within {PROBE_SECONDS:.0f} seconds."
+        case UpstreamFault(end=end, detail=detail):
+            said = f"{detail} {fault.__cause__ or ''}".rstrip()
+            return said + HINT if end is End.UPSTREAM_UNREACHABLE else said
+        case httpx.TransportError():
+            said = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+            return said + HINT if isinstance(fault, httpx.ConnectError) else said
+        case ssl.SSLError():
+            return f"The TLS settings cannot be used: {fault.reason}"
+        case httpx.InvalidURL():
+            return f"Not a URL: {fault}"
+    return str(fault)
 
 
 async def _ask(
@@ -109,6 +140,49 @@ async def _ask(
         latency_ms=latency_ms,
         address=address,
         content_type=answer.headers.get("content-type", ""),
+        beginning=_without_the_key(beginning.decode("utf-8", "replace"), changes),
+    )
+
+
+async def _shake_hands(
+    url: str, address: str, policy: Policy, tls: Shown, changes: Transform | None
+) -> Answered:
+    """As the gate opens a WebSocket, and closes it at once."""
+    identity = f"{tls.certificate}\n{tls.key}" if tls.certificate else ""
+    cluster = clusters.Cluster(
+        name="",
+        places=(clusters.Place(url),),
+        tls=clusters.Tls(tls.authorities.encode(), identity.encode()),
+        transform=changes,
+    )
+    wait_ms = round(PROBE_SECONDS * 1000)
+    asked = Asked(
+        cluster,
+        Timeouts(round(CONNECT_SECONDS * 1000), wait_ms, wait_ms),
+        "GET",
+        path="",
+        query=changes.query("") if changes else "",
+        headers=changes.request([], "") if changes else [],
+        awaits_events=False,
+    )
+    async with asyncio.timeout(PROBE_SECONDS):
+        started = time.monotonic()
+        answered = await Dialing(policy).dial(url, asked, (), MESSAGE_BYTES_MAX)
+        latency_ms = round((time.monotonic() - started) * 1000)
+    content_type, beginning = "", b""
+    if isinstance(answered, HandshakeRefused):
+        content_type = dict(answered.headers).get("content-type", "")
+        beginning = answered.body[:SHOWN_BYTES]
+    else:
+        answered.begin_close(Close(ABNORMAL))
+        await answered.end(1)
+    known = {status.value: status.phrase for status in HTTPStatus}
+    return Answered(
+        status=answered.status,
+        reason=known.get(answered.status, ""),
+        latency_ms=latency_ms,
+        address=address,
+        content_type=content_type,
         beginning=_without_the_key(beginning.decode("utf-8", "replace"), changes),
     )
 

@@ -43,6 +43,7 @@ class RouteBody(TypedDict):
     path: str
     methods: list[str]
     timeouts: dict[str, int]
+    message_bytes_max: int
     offers: list[OfferBody]
 
 
@@ -89,6 +90,7 @@ class ServiceBody(TypedDict):
     tls: TlsBody | None
     transform: TransformBody | None
     timeouts: dict[str, int]
+    allowed_origins: list[str]
     routes: list[RouteBody]
 
 
@@ -155,6 +157,7 @@ def _service(service: Service) -> ServiceBody:
             "first_byte_ms": service.first_byte_ms,
             "idle_ms": service.idle_ms,
         },
+        "allowed_origins": list(service.allowed_origins),
         "routes": [_route(service, route) for route in routes],
     }
 
@@ -213,6 +216,7 @@ def _route(service: Service, route: Route) -> RouteBody:
         "timeouts": {
             name: value for name in TIMEOUTS if (value := getattr(route, name)) is not None
         },
+        "message_bytes_max": route.message_bytes_max,
         "offers": [_offer(price) for price in prices],
     }
 

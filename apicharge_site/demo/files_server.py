@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True, help="a listening socket, already bound")
     listener = socket.socket(fileno=parser.parse_args().fd)
     config = uvicorn.Config(
-        application, lifespan="off", log_level="warning", timeout_graceful_shutdown=1
+        application, ws="none", lifespan="off", log_level="warning", timeout_graceful_shutdown=1
     )
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -126,12 +126,33 @@ def take(taken: dict[Holding, int], holdings: Iterable[Holding], wanted: int) ->
     return granted
 
 
+def take_whole(taken: dict[Holding, int], costs: Sequence[tuple[Holding, int]]) -> bool:
+    """Take every cost, or nothing: what would be of no use in part. Spent from now on."""
+    if any(holding.amount - holding.spent < units for holding, units in costs):
+        return False
+    for holding, units in costs:
+        holding.spend(units)
+        if holding not in taken:
+            holding.open += 1
+        taken[holding] = taken.get(holding, 0) + units
+    return True
+
+
 def give_back(taken: dict[Holding, int], holding: Holding, units: int) -> None:
     """Return units that were taken but not used."""
     left = taken[holding] - units
     assert left >= 0
     taken[holding] = left
     holding.unspend(units)
+
+
+def give_back_newest(taken: dict[Holding, int], limit: object, units: int) -> None:
+    """Of one limit, from the newest window first."""
+    for holding in reversed(taken):
+        if holding.limit is limit:
+            count = min(units, taken[holding])
+            give_back(taken, holding, count)
+            units -= count
 
 
 def void(taken: dict[Holding, int]) -> None:

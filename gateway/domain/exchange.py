@@ -64,6 +64,7 @@ class End(StrEnum):
 
     LEDGER_UNAVAILABLE = "ledger_unavailable"  # Before anything was sent.
     LEDGER_LOST = "ledger_lost"  # In a running body, of either direction.
+    IDLE = "idle"  # Neither side of a WebSocket said anything for idle_ms.
     CLOSING = "closing"
     FAULT = "fault"
 
@@ -99,6 +100,7 @@ BILLS: dict[End, tuple[Bill, Bill]] = {
     End.OUTSIDE_SCHEDULE: (ALL, ALL),
     End.LEDGER_UNAVAILABLE: (NOTHING, NOTHING),
     End.LEDGER_LOST: (BYTES, BYTES),
+    End.IDLE: (ALL, ALL),
     End.CLOSING: (BYTES, BYTES),
     End.FAULT: (BYTES, BYTES),
 }

@@ -1,8 +1,8 @@
 """The limit kinds of docs/protocol.md section 2, and how much of one a node may lease.
 
-A quota is a bought quantity of units: calls, bytes, credits. All arithmetic is in whole units.
-Quotas are durable: their truth is a database row, of which nodes lease blocks. The other family
-refills by itself and has no row: rates.py, schedules.py.
+A quota is a bought quantity of units: calls, bytes, messages, credits. All arithmetic is in whole
+units. Quotas are durable: their truth is a database row, of which nodes lease blocks. The other
+family refills by itself and has no row: rates.py, schedules.py.
 A kind that is not in KINDS is refused, so that nothing is sold that is not enforced.
 """
 
@@ -29,6 +29,7 @@ __all__ = ["INTEGER_MAX", "Direction", "LimitError"]
 
 LIMITS_MAX = 16  # Each costs a row, a lease and a header member.
 DATA_QUANTUM_BYTES = 256 * 1024
+MESSAGES_QUANTUM = 16
 NO_WINDOW = 0  # The window number of a quota that never renews.
 
 
@@ -95,6 +96,39 @@ class Data(Directed):
 
 
 @dataclass(frozen=True, slots=True)
+class Messages(Directed):
+    """WebSocket messages, server-sent events, gRPC messages: each takes its own, as it passes."""
+
+    kind: ClassVar[str] = "messages"
+    unit: ClassVar[str] = "messages"
+    quantum: ClassVar[int] = MESSAGES_QUANTUM
+    per_call: ClassVar[int] = 0
+
+    count: int
+    window_seconds: int | None = None
+
+    @property
+    def total(self) -> int:
+        return self.count
+
+    @property
+    def reserved_per_call(self) -> int:
+        return 0
+
+    def terms(self) -> dict[str, object]:
+        return {
+            "kind": self.kind,
+            "direction": str(self.direction),
+            "count": self.count,
+            "window_seconds": self.window_seconds,
+        }
+
+    def words(self) -> str:
+        way = {"up": "sent", "down": "received", "both": "sent and received"}[self.direction]
+        return f"{counted(self.count, 'message')} {way}{each_window(self.window_seconds)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Credits:
     """`max_per_call` is reserved before a call; what the call did not cost comes back after it."""
 
@@ -147,7 +181,7 @@ class Credits:
         return self.per_call + cost_of(self.per_unit, count)
 
 
-Quota = Calls | Data | Credits
+Quota = Calls | Data | Messages | Credits
 Refilling = Rate | Bandwidth | Concurrency | Schedule
 Limit = Quota | Refilling
 
@@ -184,6 +218,13 @@ def _data(fields: Fields) -> Data:
     return limit
 
 
+def _messages(fields: Fields) -> Messages:
+    direction, count = fields.direction(), fields.integer("count")
+    limit = Messages(direction=direction, count=count, window_seconds=fields.window())
+    fields.end()
+    return limit
+
+
 def _credits(fields: Fields) -> Credits:
     total = fields.integer("credits")
     per_call = fields.integer("per_call", default=1, least=0)
@@ -212,6 +253,7 @@ def _credits(fields: Fields) -> Credits:
 KINDS: dict[str, Callable[[Fields], Limit]] = {
     "calls": _calls,
     "data": _data,
+    "messages": _messages,
     "credits": _credits,
     "rate": rates.rate,
     "bandwidth": rates.bandwidth,
@@ -221,7 +263,7 @@ KINDS: dict[str, Callable[[Fields], Limit]] = {
 
 
 def is_quota(limit: Limit) -> TypeGuard[Quota]:
-    return isinstance(limit, Calls | Data | Credits)
+    return isinstance(limit, Calls | Data | Messages | Credits)
 
 
 def is_refilling(limit: Limit) -> TypeGuard[Refilling]:

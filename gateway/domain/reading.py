@@ -42,6 +42,9 @@ class Object:
             texts.append(item)
         return texts
 
+    def optional_texts(self, name: str) -> list[str]:
+        return [] if self.unread.get(name) is None else self.texts(name)
+
     def parts(self, name: str) -> list["Object"]:
         return [
             self._part(item, f"{name}[{position}]")

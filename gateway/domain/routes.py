@@ -15,6 +15,8 @@ from gateway.domain.clusters import Cluster, cluster
 from gateway.domain.paths import AmbiguousPath, canonical, segments
 from gateway.domain.transforms import TransformError
 
+MESSAGE_BYTES_MAX = 1024 * 1024
+"""Of one WebSocket message, where a route says nothing else."""
 MATCHES_KEPT = 4096
 """Answers remembered for repeated paths; forgotten all at once when full."""
 
@@ -51,6 +53,7 @@ class Route:
     offers: tuple[Offer, ...]
     timeouts: Timeouts
     """The service's, where the route has none of its own."""
+    message_bytes_max: int = MESSAGE_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class Service:
     secret: bytes | None = field(repr=False)
     cluster: Cluster
     routes: Mapping[tuple[bytes, ...], tuple[Route, ...]]
+    allowed_origins: frozenset[str] = frozenset()
+    """Whose pages may open a WebSocket with nothing but their visitor's cookie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +225,7 @@ def _service(entry: reading.Object) -> Service:
         secret=entry.hex_bytes("secret") if entry.unread.get("secret") else None,
         cluster=cluster(entry),
         routes=routes,
+        allowed_origins=frozenset(entry.optional_texts("allowed_origins")),
     )
 
 
@@ -240,6 +246,7 @@ def _route(entry: reading.Object, timeouts: Timeouts) -> Route:
         methods=frozenset(entry.texts("methods")),
         offers=tuple(_offer(each) for each in entry.parts("offers")),
         timeouts=_timeouts(entry, timeouts),
+        message_bytes_max=entry.integer("message_bytes_max", MESSAGE_BYTES_MAX),
     )
 
 

@@ -56,6 +56,7 @@ class Draw:
     waiting: int  # Units that are waited for beside those spent; 0 when drawing ahead.
     last_second: int
     asked: int  # The recall this node waits for, 0 for none.
+    least: int = 0  # Somebody who waits needs so many units at once; fewer do not serve him.
 
 
 @dataclass(frozen=True, slots=True)

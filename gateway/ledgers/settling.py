@@ -128,7 +128,7 @@ class Books:
         if granted:
             lease = self._grant(ask, row, lease, granted)
         unit = ask.limit.reserved_per_call or 1
-        if held + granted >= unit or not ask.waiting:
+        if held + granted >= max(unit, ask.least) or not ask.waiting:
             return self._answer(Verdict.LEASED, ask, row, lease)
         others = self._others.get(row.limiter.pk, [])
         if not others:

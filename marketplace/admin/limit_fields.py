@@ -46,12 +46,16 @@ class Line:
         return (self.kind, self.direction) == (limit["kind"], limit.get("direction"))
 
 
+EVENTS = "of WebSockets, and server-sent events"
 LINES = [
     Line("calls", "Calls", "", "calls"),
     Line("calls_too", "Calls, a second limit", "such as so many every hour", "calls"),
     Line("down", "Data to the buyer", "bodies of answers", "data", "down"),
     Line("up", "Data from the buyer", "bodies of requests", "data", "up"),
     Line("both", "Data, both together", "", "data", "both"),
+    Line("messages_down", "Messages to the buyer", EVENTS, "messages", "down"),
+    Line("messages_up", "Messages from the buyer", "of WebSockets", "messages", "up"),
+    Line("messages_both", "Messages, both together", "", "messages", "both"),
     Line("credits", "Credits", "for calls of different cost", "credits"),
     Line("rate", "Rate", "calls in any such time; never used up", "rate"),
     Line("speed_down", "Speed to the buyer", "slowed down to it", "bandwidth", "down"),
@@ -63,6 +67,7 @@ LINES = [
 NAMES = {
     "calls": ("amount", "renews"),
     "data": ("amount", "renews", "unit"),
+    "messages": ("amount", "renews"),
     "credits": ("amount", "renews", "per_call", "max_per_call"),
     "rate": ("amount", "window", "burst"),
     "bandwidth": ("amount", "speed"),
@@ -113,6 +118,12 @@ class LimitsForm(forms.Form):
     both_amount = _size("up and down")
     both_unit = _unit()
     both_renews = _renews()
+    messages_down_amount = _count("messages received")
+    messages_down_renews = _renews()
+    messages_up_amount = _count("messages sent")
+    messages_up_renews = _renews()
+    messages_both_amount = _count("messages")
+    messages_both_renews = _renews()
     credits_amount = _count("credits")
     credits_per_call = forms.IntegerField(
         label="for each call", required=False, min_value=0, max_value=INTEGER_MAX
@@ -207,7 +218,7 @@ def _shown_quota(line: Line, limit: JsonObject) -> dict[str, object]:
         size = limit["bytes"]
         assert isinstance(size, int)
         fields["amount"], fields["unit"] = plans.split_size(size)
-    elif line.kind == "calls":
+    elif line.kind in {"calls", "messages"}:
         fields["amount"] = limit["count"]
     else:
         fields["amount"] = limit["credits"]
@@ -277,6 +288,8 @@ def _quota(line: Line, cleaned: dict[str, object]) -> JsonObject:
         }
     if line.kind == "calls":
         return limit | {"count": int(str(amount))}
+    if line.kind == "messages":
+        return limit | {"direction": line.direction, "count": int(str(amount))}
     asked = {name: cleaned.get(f"{line.prefix}_{name}") for name in ("per_call", "max_per_call")}
     given: JsonObject = {name: int(str(n)) for name, n in asked.items() if n is not None}
     return limit | {"credits": int(str(amount))} | given

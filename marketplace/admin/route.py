@@ -63,7 +63,7 @@ class RouteAdmin(PublishedAdmin[Route]):
         return rows.filter(removed_at=None).prefetch_related("quotes")
 
     def get_fields(self, request: HttpRequest, obj: Route | None = None) -> FieldGroups:
-        fields = ("service", "name", "slug", "path", "methods", "description")
+        fields = ("service", "name", "slug", "path", "methods", "description", "message_bytes_max")
         return (*fields, "add_price") if obj else fields
 
     def get_fieldsets(self, request: HttpRequest, obj: Route | None = None) -> Fieldsets:

@@ -12,6 +12,7 @@ from marketplace.admin.generic import BaseInlineFormSet, ModelForm
 from marketplace.domain.coverage import Claim
 from marketplace.models import Route, Service
 
+MESSAGE_BYTES_LIMIT = 64 * 1024 * 1024
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -25,8 +26,15 @@ class RouteForm(ModelForm[Route]):
 
     class Meta:
         model = Route
+        labels = {"message_bytes_max": "longest WebSocket message, in bytes"}
         fields = ["service", "name", "slug", "path", "methods", "description"]
-        fields += ["connect_ms", "first_byte_ms", "idle_ms"]
+        fields += ["connect_ms", "first_byte_ms", "idle_ms", "message_bytes_max"]
+
+    def clean_message_bytes_max(self) -> int:
+        size = self.cleaned_data["message_bytes_max"]
+        if size is not None and not 1 <= size <= MESSAGE_BYTES_LIMIT:
+            raise ValidationError(f"From 1 to {MESSAGE_BYTES_LIMIT:,}.")
+        return self.instance.message_bytes_max if size is None else int(size)
 
     def clean_path(self) -> str:
         path = str(self.cleaned_data["path"])

@@ -33,6 +33,7 @@ UPSTREAMS_MAX = 16  # Each new one is a question to the name service.
 UPSTREAM_FIELD = re.compile(r"upstreams-\d+-url")
 SECRET_FIELDS = ("new_tls_key", "new_credential")
 REFUSALS = "apicharge_refusals"
+FROM_PAGES: FieldOptions = {"fields": ["allowed_origins"], "classes": ["collapse"]}
 STAFF_FIELDS: FieldOptions = {"fields": ["host", "root_path"], "classes": ["collapse"]}
 
 SEVERAL: FieldOptions = {
@@ -166,6 +167,7 @@ class ServiceAdmin(PublishedAdmin[Service]):
             ("TLS to your API", TLS),
             ("Your API's own key", CREDENTIAL),
             ("Changes on the way", CHANGES),
+            ("WebSocket from web pages", FROM_PAGES),
         ]
 
     def get_prepopulated_fields(

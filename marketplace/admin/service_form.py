@@ -18,6 +18,7 @@ from marketplace.models import Route, Service, Upstream
 HOST = re.compile(
     r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
 )
+ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 PRIVATE_HINT = "Who runs this gateway can allow its network: UPSTREAM_NETWORKS."
 # First segments that the site itself answers.
@@ -25,7 +26,33 @@ RESERVED = {"admin", "apicharge", "gate", "llms.txt", "openapi.json", "problems"
 RESERVED |= {"static", ".well-known"}
 
 
+class OriginsField(forms.CharField):
+    """A list of origins, one a line."""
+
+    def prepare_value(self, value: object) -> object:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: object) -> list[str]:  # type: ignore[override]
+        return list(dict.fromkeys(str(value or "").lower().split()))
+
+    def has_changed(self, initial: object, data: object) -> bool:
+        return bool((initial or []) != self.to_python(data))
+
+    def validate(self, value: object) -> None:
+        assert isinstance(value, list)
+        for origin in value:
+            if ORIGIN.fullmatch(origin) is None:
+                raise ValidationError("%(origin)s is no origin.", params={"origin": origin})
+
+
 class ServiceForm(ReachingForm):
+    allowed_origins = OriginsField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="One a line, such as https://app.example.com. Only their pages may open a "
+        "WebSocket by the visitor's cookie; any page may with a token as subprotocol.",
+    )
+
     class Meta:
         model = Service
         fields = [
@@ -59,6 +86,7 @@ class ServiceForm(ReachingForm):
             "request_remove",
             "response_set",
             "response_remove",
+            "allowed_origins",
         ]
         widgets = {
             "tagline": forms.TextInput(attrs={"class": "vLargeTextField"}),

@@ -133,7 +133,7 @@ class MemoryLedger:
         if amount + granted:
             self.leased[ask.slot] = (key, amount + granted)
         end_s = window_end_s(start_s=start_s, window_seconds=limit.window_seconds, number=window)
-        enough = held + granted >= unit or not ask.waiting
+        enough = held + granted >= max(unit, ask.least) or not ask.waiting
         return Drawn(
             Verdict.LEASED if enough else Verdict.EXHAUSTED,
             amount=amount + granted,

@@ -2,10 +2,13 @@ import http.server
 import threading
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
 
 from gateway.addresses import Policy
 from marketplace import probing
@@ -53,6 +56,43 @@ def upstream() -> Iterator[int]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def socket() -> Iterator[int]:
+    def talk(peer: ServerConnection) -> None:
+        peer.recv()
+
+    def ask(peer: ServerConnection, request: Request) -> Response | None:
+        return None if request.path == "/any" else peer.respond(HTTPStatus.FORBIDDEN, "not you")
+
+    with serve(talk, "127.0.0.1", 0, process_request=ask) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.socket.getsockname()[1]
+        server.shutdown()
+        thread.join()
+
+
+def test_websocket_is_opened_as_the_gate_does(socket: int) -> None:
+    answer = probing.probe(f"ws://127.0.0.1:{socket}/any", LOOPBACK)
+    assert isinstance(answer, Answered)
+    assert (answer.status, answer.reason) == (101, "Switching Protocols")
+    assert answer.address == "127.0.0.1"
+
+
+def test_websocket_that_is_none_is_told_with_what_it_said(
+    socket: int, unused_tcp_port: int
+) -> None:
+    answer = probing.probe(f"ws://127.0.0.1:{socket}", LOOPBACK)
+    assert isinstance(answer, Answered)
+    assert (answer.status, answer.reason, answer.beginning) == (403, "Forbidden", "not you")
+    assert answer.content_type == "text/plain; charset=utf-8"
+    nobody = probing.probe(f"ws://127.0.0.1:{unused_tcp_port}/", LOOPBACK)
+    assert isinstance(nobody, Failed)
+    assert nobody.reason.endswith("Does your API run there?")
+    private = probing.probe(f"ws://127.0.0.1:{unused_tcp_port}/", Policy.of([]))
+    assert isinstance(private, Failed)
 
 
 def test_answer_is_told_with_its_first_bytes(upstream: int) -> None:

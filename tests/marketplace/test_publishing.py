@@ -22,7 +22,12 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
     VerifyingKey.objects.create(
         kid="k0", public_key="cd" * 32, revoked_at=datetime(2026, 1, 1, tzinfo=UTC)
     )
-    service = shop.service(shop.provider(), host="weather.example", secret="ef" * 32)
+    service = shop.service(
+        shop.provider(),
+        host="weather.example",
+        secret="ef" * 32,
+        allowed_origins=["https://app.example"],
+    )
     shop.price(shop.route(service, methods=["GET", "HEAD"], first_byte_ms=500))
     assert newest().body == {
         "version": newest().version,
@@ -41,6 +46,7 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
                 "tls": None,
                 "transform": None,
                 "timeouts": {"connect_ms": 5000, "first_byte_ms": 100_000, "idle_ms": 300_000},
+                "allowed_origins": ["https://app.example"],
                 "routes": [
                     {
                         "id": "weather/forecast",
@@ -48,6 +54,7 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
                         "path": "/forecast",
                         "methods": ["GET", "HEAD"],
                         "timeouts": {"first_byte_ms": 500},
+                        "message_bytes_max": 2**20,
                         "offers": [
                             {
                                 "name": "Hour pass",

@@ -21,7 +21,7 @@ def test_every_end_has_one_bill_for_each_charge() -> None:
 
 
 def test_every_end_that_somebody_can_hear_of_has_its_problem() -> None:
-    unheard = {End.COMPLETED, End.CLIENT_GONE, End.UPSTREAM_ERROR}
+    unheard = {End.COMPLETED, End.CLIENT_GONE, End.UPSTREAM_ERROR, End.IDLE}
     assert set(FOR_END) == set(End) - unheard
 
 

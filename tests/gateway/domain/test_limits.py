@@ -10,18 +10,21 @@ from gateway.domain.limits import (
     Data,
     Direction,
     LimitError,
+    Messages,
+    Quota,
     block,
     parse_limits,
     window_end_s,
     window_number,
 )
 
-KNOWN = "bandwidth, calls, concurrency, credits, data, rate, schedule"
+KNOWN = "bandwidth, calls, concurrency, credits, data, messages, rate, schedule"
 COUNTS = st.integers(min_value=1, max_value=2**53 - 1)
 WINDOWS = st.none() | COUNTS
 LIMITS = st.one_of(
     st.builds(Calls, count=COUNTS, window_seconds=WINDOWS),
     st.builds(Data, direction=st.sampled_from(Direction), bytes=COUNTS, window_seconds=WINDOWS),
+    st.builds(Messages, direction=st.sampled_from(Direction), count=COUNTS, window_seconds=WINDOWS),
     st.tuples(COUNTS, COUNTS, COUNTS, WINDOWS).map(
         lambda drawn: Credits(
             *sorted(drawn[:3], reverse=True)[:1], *sorted(drawn[:3])[:2], drawn[3]
@@ -60,7 +63,9 @@ def test_terms_write_every_default_out() -> None:
 
 
 @given(st.lists(LIMITS, max_size=5))
-def test_terms_parse_back_to_the_same_limits(limits: list[Calls | Data | Credits]) -> None:
+def test_terms_parse_back_to_the_same_limits(
+    limits: list[Quota],
+) -> None:
     assert parse_limits([limit.terms() for limit in limits]) == tuple(limits)
 
 
@@ -71,8 +76,12 @@ def test_terms_parse_back_to_the_same_limits(limits: list[Calls | Data | Credits
         ([7], "limits[0] must be an object."),
         ([{"count": 1}], f"limits[0].kind: None is not one of {KNOWN}."),
         (
+            [{"kind": "wishes", "count": 1}],
+            f"limits[0].kind: 'wishes' is not one of {KNOWN}.",
+        ),
+        (
             [{"kind": "messages", "count": 1}],
-            f"limits[0].kind: 'messages' is not one of {KNOWN}.",
+            "limits[0].direction must be up, down or both.",
         ),
         ([{"kind": ["calls"]}], f"limits[0].kind: ['calls'] is not one of {KNOWN}."),
         ([{"kind": "calls"}], "limits[0].count must be an integer."),
@@ -132,11 +141,14 @@ def test_a_limit_that_cannot_be_enforced_is_refused_with_the_field_named(
         (Data(Direction.UP, 5_000_000_000, 86_400), "5 GB uploaded every day"),
         (Data(Direction.BOTH, 1_048_577), "1,048,577 bytes up and down"),
         (Data(Direction.BOTH, 1), "1 byte up and down"),
+        (Messages(Direction.DOWN, 1000), "1,000 messages received"),
+        (Messages(Direction.UP, 1, 60), "1 message sent every minute"),
+        (Messages(Direction.BOTH, 5), "5 messages sent and received"),
         (Credits(50), "50 credits, 1 a call"),
         (Credits(50, 1, 10, 60), "50 credits, 1 to 10 a call every minute"),
     ],
 )
-def test_words_say_what_is_sold(limit: Calls | Data | Credits, words: str) -> None:
+def test_words_say_what_is_sold(limit: Quota, words: str) -> None:
     assert limit.words() == words
 
 

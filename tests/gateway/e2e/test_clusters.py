@@ -140,7 +140,7 @@ async def test_dropped_call_is_repeated_only_where_that_is_safe(
         for number, (method, body, repeated) in enumerate(
             [("GET", b"", True), ("DELETE", b"", True), ("POST", b"", False), ("PUT", b"x", False)]
         ):
-            world.gate._calling._states.clear()  # Nothing is known of the destinations yet.
+            world.gate.calling._states.clear()  # Nothing is known of the destinations yet.
             grant = world.grant(limits=MANY, charge=Charge.SUCCESS)
             publish(world, several)
             statuses = []
@@ -211,7 +211,7 @@ async def test_health_check_takes_a_destination_out_and_back(
             assert (await client.get(f"{world.url}/a", headers=presented)).status_code == 200
 
         def down() -> bool:
-            states = world.gate._calling._states
+            states = world.gate.calling._states
             return bool(states) and states["files"].destinations[0].is_down
 
         healthy = False
@@ -245,7 +245,7 @@ async def test_what_runs_is_counted_down_however_it_ends(
             with contextlib.suppress(httpx.ReadTimeout):
                 await client.get(f"{world.url}/a", headers=presented, timeout=0.2)
         await world.settled()
-        state = world.gate._calling._states["files"]
+        state = world.gate.calling._states["files"]
         assert [each.running for each in state.destinations] == [0, 0]
         assert not any(each.on_trial for each in state.destinations)
 

@@ -32,6 +32,8 @@ from gateway.ledgers.port import Ledger
 from gateway.listening import HttpProtocol, listener
 from gateway.proxy import Gate
 from gateway.routing import News, Revoked, Source
+from gateway.socket_listening import OPTIONS, WebSocketProtocol
+from gateway.websocket import WebSocketGate
 from tests.fakes.ledger import MemoryBookings, MemoryLedger
 from tests.gateway.e2e.upstreams import Upstream
 
@@ -195,9 +197,11 @@ async def eventually(condition: Callable[[], object], seconds: float = 10.0) -> 
 
 
 def serving(gate: Gate) -> Any:
+    sockets = WebSocketGate(gate)
+
     async def application(scope: Any, receive: Any, send: Any) -> None:
         assert gate.owns(scope)
-        await gate(scope, receive, send)
+        await (gate if scope["type"] == "http" else sockets)(scope, receive, send)
 
     return application
 
@@ -210,7 +214,12 @@ async def running(
     await world.upstream.start()
     world.source.first = News(compile_table(world.body()))
     config = uvicorn.Config(
-        serving(world.gate), http=protocol, ws="none", lifespan="off", log_config=None
+        serving(world.gate),
+        http=protocol,
+        ws=WebSocketProtocol,
+        lifespan="off",
+        log_config=None,
+        **OPTIONS,
     )
     config.proxy_headers = config.access_log = False
     config.load()

@@ -44,6 +44,9 @@ def test_price_is_typed_in_units_and_saved_in_base_units(people: People) -> None
         calls_too_renews="3600",
         down_amount="1.5",
         down_unit="GB",
+        messages_down_amount="2000",
+        messages_down_renews="86400",
+        messages_both_amount="9000",
         credits_amount="500",
         credits_per_call="2",
         credits_max_per_call="9",
@@ -57,6 +60,8 @@ def test_price_is_typed_in_units_and_saved_in_base_units(people: People) -> None
         {"kind": "calls", "count": 1000, "window_seconds": None},
         {"kind": "calls", "count": 100, "window_seconds": 3600},
         {"kind": "data", "direction": "down", "bytes": 1_500_000_000, "window_seconds": None},
+        {"kind": "messages", "direction": "down", "count": 2000, "window_seconds": 86400},
+        {"kind": "messages", "direction": "both", "count": 9000, "window_seconds": None},
         {
             "kind": "credits",
             "credits": 500,
@@ -120,6 +125,7 @@ def test_form_shows_what_is_saved_so_that_saving_again_changes_nothing(people: P
     limits = [
         {"kind": "calls", "count": 7, "window_seconds": 90},
         {"kind": "data", "direction": "both", "bytes": 1_234_567, "window_seconds": 86_400},
+        {"kind": "messages", "direction": "up", "count": 5, "window_seconds": None},
     ]
     draft = shop.draft(people.sold.route, "Odd", limits=limits, access_seconds=5_401, amount=1)
     before = RouteQuote.objects.filter(pk=draft.pk).values().get()

@@ -326,3 +326,18 @@ def test_saved_upstream_whose_name_is_gone_does_not_stop_other_changes(
     assert answer.status_code == 302
     service.refresh_from_db()
     assert service.tagline == "A better line."
+
+
+def test_allowed_origins_are_origins_and_reach_the_gate(people: People) -> None:
+    people.as_alba.post(
+        ADD, service_fields(allowed_origins="https://App.example\nhttp://x.example:81")
+    )
+    [service] = Service.objects.filter(slug="tides")
+    assert service.allowed_origins == ["https://app.example", "http://x.example:81"]
+    assert published()[-1]["allowed_origins"] == service.allowed_origins
+    for wrong in ("app.example", "https://app.example/", "https://*.example", "null"):
+        fields = existing_fields(service, allowed_origins=wrong)
+        answer = people.as_alba.post(form_of(service), fields)
+        assert b"is no origin" in answer.content
+    service.refresh_from_db()
+    assert len(service.allowed_origins) == 2
