@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 START_SECONDS = 60.0
 STOP_SECONDS = 45.0
 CLOSE_MS = 100
+TETHERED = ("apicharge_site.tethered",)
 
 
 def free_ports(count: int) -> list[int]:
@@ -49,7 +50,7 @@ class Process:
     pass_fds: tuple[int, ...] = ()
     _running: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, prefix: Sequence[str] = ("apicharge_site.tethered",)) -> None:
+    def start(self, *, prefix: Sequence[str] = TETHERED) -> None:
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
                 [sys.executable, "-m", *prefix, *self.command],
@@ -169,7 +170,7 @@ class RunningServer:
             address = f"{origin}/gate/{service['slug']}/"
             until(lambda address=address: httpx.head(address).status_code != 404)
 
-    def start(self, *, prefix: Sequence[str] = ("apicharge_site.tethered",)) -> None:
+    def start(self, *, prefix: Sequence[str] = TETHERED) -> None:
         for process in self.processes:
             process.start(prefix=prefix)
         self.wait_until_ready()
@@ -209,6 +210,7 @@ def start_server(
     role: str = "all",
     close_ms: int = CLOSE_MS,
     environment: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = TETHERED,
 ) -> RunningServer:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = free_ports(2 * processes)
@@ -240,7 +242,7 @@ def start_server(
     ]
     try:
         server.manage("setup")
-        server.start()
+        server.start(prefix=prefix)
     except BaseException:
         server.__exit__()
         raise

@@ -49,6 +49,16 @@ async def make(call: Call, start: asyncio.Barrier | None = None) -> Answer:
         writer.close()
 
 
+async def begin(call: Call) -> asyncio.StreamWriter:
+    """A call whose answer has begun, and is not read any further."""
+    parts = urlsplit(call.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(call.encoded())
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 "), head
+    return writer
+
+
 async def _body(reader: asyncio.StreamReader, head: bytes) -> tuple[int, bool]:
     lines = head.lower().split(b"\r\n")
     announced = next((line for line in lines if line.startswith(b"content-length:")), None)

@@ -1,9 +1,11 @@
-"""Four server processes on one database, and somebody who hands out grants for what they gate."""
+"""Server processes on one database, and somebody who hands out grants for what they gate."""
 
 import itertools
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django import DjangoDbBlocker
@@ -28,7 +30,12 @@ class Cluster:
     seed: bytes
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def grant(self, route: str, *limits: dict[str, object]) -> tuple[Grant, str]:
+    def sell(self, slug: str, upstream: str) -> None:
+        """A service with one route for everything."""
+        terms = {"slug": slug, "upstream": upstream, "payee": PAYEE, "routes": [EVERYTHING]}
+        self.server.sell(terms)
+
+    def grant(self, route: str, *limits: dict[str, object], **changes: object) -> tuple[Grant, str]:
         """A bearer grant with its ledger rows, and its token."""
         grant = sell(
             *parse_limits(list(limits)),
@@ -36,6 +43,7 @@ class Cluster:
             issuer=self.server.origin,
             audience=self.server.origin,
             route=route,
+            **changes,
         )
         return grant, self.signed(grant)
 
@@ -53,9 +61,24 @@ class Cluster:
         return usage.limits[0].used
 
 
-@pytest.fixture(
-    scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
-)
+@contextmanager
+def started(
+    home: Path, url: str, blocker: DjangoDbBlocker, *, processes: int, **options: Any
+) -> Iterator[Cluster]:
+    home.chmod(0o700)
+    with ExitStack() as stack:
+        stack.enter_context(blocker.unblock())
+        stack.enter_context(databases.used_here(url, home))
+        files = stack.enter_context(running_files(home))
+        server = stack.enter_context(
+            start_server(home, processes=processes, database_url=url, **options)
+        )
+        cluster = Cluster(server, bytes.fromhex(secret_file(home / "keys" / "grant")))
+        cluster.sell("files", files)
+        yield cluster
+
+
+@pytest.fixture(scope="module", params=databases.KINDS)
 def cluster(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -63,17 +86,8 @@ def cluster(
 ) -> Iterator[Cluster]:
     """Shared by a module's tests: starting one costs more than most of them."""
     home = tmp_path_factory.mktemp("cluster")
-    home.chmod(0o700)
-    with ExitStack() as stack:
-        if request.param == "postgres":
-            postgres = request.getfixturevalue("postgres_server")
-            template = request.getfixturevalue("postgres_template")
-            url = stack.enter_context(databases.fresh_postgres(postgres, template))
-        else:
-            url = databases.fresh_sqlite(request.getfixturevalue("sqlite_template"), home)
-        stack.enter_context(django_db_blocker.unblock())
-        stack.enter_context(databases.used_here(url, home))
-        files = stack.enter_context(running_files(home))
-        server = stack.enter_context(start_server(home, processes=PROCESSES, database_url=url))
-        server.sell({"slug": "files", "upstream": files, "payee": PAYEE, "routes": [EVERYTHING]})
-        yield Cluster(server, bytes.fromhex(secret_file(home / "keys" / "grant")))
+    with (
+        databases.fresh(request, home) as url,
+        started(home, url, django_db_blocker, processes=PROCESSES) as cluster,
+    ):
+        yield cluster

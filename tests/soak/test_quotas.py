@@ -1,6 +1,7 @@
 """Never one unit over: four server processes, one database, real sockets."""
 
 import asyncio
+import time
 from collections import Counter
 from itertools import islice
 
@@ -9,9 +10,10 @@ import pytest
 from gateway.domain.tokens import Grant
 from gateway.models import Lease
 from tests import databases
+from tests.gateway.e2e.test_cuts import endless
 from tests.gateway.e2e.upstreams import Reader, Request, Upstream, Writer
-from tests.soak.calling import Call, at_once, make
-from tests.soak.conftest import EVERYTHING, PAYEE, Cluster
+from tests.soak.calling import Call, at_once, begin, make
+from tests.soak.conftest import Cluster
 from tests.waiting import until
 
 FILE = "/gate/files/files/10.bin"
@@ -112,8 +114,7 @@ async def test_uploads_at_once_deliver_every_byte_sold_and_none_over(cluster: Cl
     limit, upstream = 2_000_003, Counted()
     await upstream.start()
     address = f"http://127.0.0.1:{upstream.port}"
-    sink = {"slug": "sink", "upstream": address, "payee": PAYEE, "routes": [EVERYTHING]}
-    await asyncio.to_thread(cluster.server.sell, sink)
+    await asyncio.to_thread(cluster.sell, "sink", address)
     grant, token = await databases.in_thread(
         cluster.grant, "sink/all", {"kind": "data", "direction": "up", "bytes": limit}
     )
@@ -125,6 +126,35 @@ async def test_uploads_at_once_deliver_every_byte_sold_and_none_over(cluster: Cl
         await upstream.stop()
     assert upstream.received == limit, answers
     assert await used(cluster, grant) == limit, answers
+
+
+@pytest.mark.parametrize("clients", [40, pytest.param(1000, marks=pytest.mark.soak)])
+async def test_clients_that_leave_give_everything_back_within_two_seconds(
+    cluster: Cluster, clients: int
+) -> None:
+    upstream = Upstream()
+    upstream.answering = endless()
+    await upstream.start()
+    slug = f"endless-{clients}"
+    await asyncio.to_thread(cluster.sell, slug, f"http://127.0.0.1:{upstream.port}")
+    grant, token = await databases.in_thread(
+        cluster.grant,
+        f"{slug}/all",
+        {"kind": "calls", "count": clients},
+        {"kind": "data", "direction": "down", "bytes": 10**12},
+    )
+    calls = [Call(url, token) for url in islice(cluster.urls(f"/gate/{slug}/"), clients)]
+    opened = await asyncio.gather(*(begin(call) for call in calls))
+    for writer in opened:
+        writer.transport.abort()
+    began = time.monotonic()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(gone.wait() for gone in upstream.closed))
+        assert await used(cluster, grant) == clients
+    took = time.monotonic() - began
+    await upstream.stop()
+    assert len(upstream.closed) == clients
+    assert clients < 1000 or took <= 2
 
 
 async def test_stopped_processes_end_well_and_leave_no_lease(cluster: Cluster) -> None:
