@@ -44,6 +44,9 @@ class Free:
     def take_bytes(self, _direction: object, wanted: int) -> int:
         return wanted
 
+    def give_back_bytes(self, _direction: object, _units: int) -> None:
+        pass
+
     def headers(self) -> tuple[()]:
         return ()
 

@@ -72,6 +72,8 @@ class Exchange:
             self.end, self.detail = self.end or fault.end, fault.detail
         except LedgerUnavailable:
             self.end = self.end or self.ledger_end()
+        except ConnectionError:  # The server's: what the upstream does is a fault of the gate's.
+            self.end = self.end or End.CLIENT_GONE
         except Exception:
             logger.exception("An exchange failed.")
             self.end = self.end or End.FAULT

@@ -42,8 +42,16 @@ class Deadlines(NamedTuple):
     """For a body that nobody wants any more: its sender would miss the answer otherwise."""
 
 
+class ClientLeft(ConnectionError):
+    """A piece of an answer was not given to the transport, whose client is gone."""
+
+
 class Cycle(RequestResponseCycle):
-    """uvicorn's own, but that it looks at the head of an answer once and not header by header."""
+    """uvicorn's own, but that it looks at the head of an answer once and not header by header.
+
+    And it says when nobody is there any more, as ASGI allows: uvicorn takes what is sent then, as
+    fast as it comes, and drops it.
+    """
 
     async def send(self, message: ASGISendEvent) -> None:
         if (
@@ -53,6 +61,12 @@ class Cycle(RequestResponseCycle):
             and not self.disconnected
         ):
             self._begin(message["status"], [*self.default_headers, *message.get("headers", [])])
+        elif message.get("more_body"):
+            if self.transport.is_closing():
+                raise ClientLeft
+            await super().send(message)
+            if self.disconnected:  # While it waited.
+                raise ClientLeft
         else:
             await super().send(message)
 

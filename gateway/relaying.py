@@ -33,6 +33,8 @@ class Relay(Exchange):
     _head: AnswerHead | None = None
     _upload: Upload | None = None
     _tail = b""
+    _unsent = 0
+    """Bytes taken for a piece that the server has not taken."""
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, request: RequestHead, terms: Terms
@@ -67,6 +69,7 @@ class Relay(Exchange):
             self.end = self.end or End.COMPLETED
         finally:
             asked.leave()
+            self._give_back_unsent()
             if upload is not None:
                 await upload.stop()
             unread = answer if self._is_unread else None
@@ -74,6 +77,10 @@ class Relay(Exchange):
                 watch.let_out(LET_OUT_SECONDS, None if unread is None else unread.close)
             elif unread is not None:
                 await unread.close()
+
+    def _give_back_unsent(self) -> None:
+        if self._unsent:
+            self.terms.reservation.give_back_bytes(Direction.DOWN, self._unsent)
 
     @property
     def _is_unread(self) -> bool:
@@ -118,8 +125,9 @@ class Relay(Exchange):
                 left -= size
             some = take(Direction.DOWN, min(CHUNK_BYTES_MAX, size))
             if some == size and not head.is_events:
-                body, more = bytes(chunk), left != 0
+                body, more, self._unsent = bytes(chunk), left != 0, some
                 await send({"type": "http.response.body", "body": body, "more_body": more})
+                self._unsent = 0
             else:
                 await self._deliver_pieces(memoryview(chunk), some, is_last=left == 0)
 
@@ -129,9 +137,10 @@ class Relay(Exchange):
         while sent < len(chunk):
             some = some or await granted(self.terms, Direction.DOWN, len(chunk) - sent)
             piece = bytes(chunk[sent : sent + some])
-            sent, some = sent + some, 0
+            sent, self._unsent, some = sent + some, some, 0
             more = not (is_last and sent == len(chunk))
             await self.send({"type": "http.response.body", "body": piece, "more_body": more})
+            self._unsent = 0
             self._tail = (self._tail + piece[-4:])[-4:]
 
     async def hear(self, message: Message) -> None:
@@ -152,7 +161,7 @@ class Relay(Exchange):
                     await self.send(
                         {"type": "http.response.body", "body": event, "more_body": True}
                     )
-            except TimeoutError:
+            except OSError:  # Too late, or nobody there.
                 pass
         abort = self.scope.get("extensions", {}).get("abort")
         if abort is not None:

@@ -249,6 +249,21 @@ async def test_a_call_given_up_while_it_waited_costs_nothing(tmp_path: Path) -> 
         assert sum(holding.spent for holding in house.allowance.holdings) == 1
 
 
+async def test_bytes_given_up_while_they_were_handed_over_cost_nothing(tmp_path: Path) -> None:
+    async with opened(House(tmp_path, Data(DOWN, 100))) as house:
+        first, second = await house.acquire(), await house.acquire()
+        assert await first.wait_bytes(DOWN, 100) == 100
+        house.ledger.answering.clear()
+        waiting = asyncio.ensure_future(second.wait_bytes(DOWN, 60))
+        await asyncio.sleep(0)
+        first.give_back_bytes(DOWN, 80)
+        house.allowance.advance()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        house.ledger.answering.set()
+        assert first.take_bytes(DOWN, 100) == 80
+
+
 async def test_a_lease_ends_with_its_window(tmp_path: Path) -> None:
     async with opened(House(tmp_path, Calls(10, window_seconds=60))) as house:
         house.ledger.valid_for_s = 20.0
