@@ -40,19 +40,7 @@ UPSTREAM_NETWORKS = env.list("UPSTREAM_NETWORKS", default=[])
 # Address ranges of the load balancers before us: what they say of the client is believed.
 TRUSTED_PROXIES = forwarded.trusted(env.list("APICHARGE_TRUSTED_PROXIES", default=[]))
 
-# The network that is paid on, and the keys. A gateway node verifies; it must not be able to mint.
-CHAIN = chains.chain(
-    env.str("APICHARGE_NETWORK", default="sandbox"), env.str("APICHARGE_CONTRACT", default="")
-)
-if PRODUCTION and CHAIN.is_sandbox:
-    raise state.Misconfigured("APICHARGE_NETWORK must be testnet or pubnet in production.")
-RPC_URL = env.str("APICHARGE_RPC_URL", default=f"http://127.0.0.1:{SANDBOX_PORT}")
-# One transaction each in a ledger: how many purchases one ledger can take.
-CHANNELS = env.int("APICHARGE_CHANNELS", default=5)
-# The most that is bid for a transaction's place in a ledger, in stroops. Its resources come on top.
-INCLUSION_FEE_MAX = env.int("APICHARGE_INCLUSION_FEE_MAX", default=100_000)
-if CHANNELS < 1 or INCLUSION_FEE_MAX < 100:
-    raise state.Misconfigured("APICHARGE_CHANNELS is 1 or more, APICHARGE_INCLUSION_FEE_MAX 100.")
+# The keys. A gateway node verifies; it must not be able to mint.
 QUOTE_KEY_SEED = GRANT_KEY_SEED = CHANNEL_KEY_SEED = None
 if ROLE == "gateway":
     if given := state.seeds_given(env):
@@ -61,6 +49,22 @@ else:
     QUOTE_KEY_SEED = state.seed(HOME, "quote", env, production=PRODUCTION)
     GRANT_KEY_SEED = state.seed(HOME, "grant", env, production=PRODUCTION)
     CHANNEL_KEY_SEED = state.seed(HOME, "channel", env, production=PRODUCTION)
+# The network that is paid on.
+CHAIN = chains.chain(
+    env.str("APICHARGE_NETWORK", default="sandbox"),
+    env.str("APICHARGE_CONTRACT", default=""),
+    channel_key=None if CHANNEL_KEY_SEED is None else bytes.fromhex(CHANNEL_KEY_SEED.reveal()),
+    more=chains.more_assets(env.list("APICHARGE_ASSETS", default=[])),
+)
+if PRODUCTION and CHAIN.is_play:
+    raise state.Misconfigured("APICHARGE_NETWORK must be testnet or pubnet in production.")
+RPC_URL = env.str("APICHARGE_RPC_URL", default="") or state.rpc_url(CHAIN.name, SANDBOX_PORT)
+# One transaction each in a ledger: how many purchases one ledger can take.
+CHANNELS = env.int("APICHARGE_CHANNELS", default=5)
+# The most that is bid for a transaction's place in a ledger, in stroops. Its resources come on top.
+INCLUSION_FEE_MAX = env.int("APICHARGE_INCLUSION_FEE_MAX", default=100_000)
+if CHANNELS < 1 or INCLUSION_FEE_MAX < 100:
+    raise state.Misconfigured("APICHARGE_CHANNELS is 1 or more, APICHARGE_INCLUSION_FEE_MAX 100.")
 # Public: quotes that these signed, and that were paid, still get their grants.
 FORMER_QUOTE_KEYS = state.public_keys(
     "APICHARGE_FORMER_QUOTE_KEYS", env.list("APICHARGE_FORMER_QUOTE_KEYS", default=[])

@@ -130,3 +130,15 @@ def database(home: Path, url: str) -> dict[str, Any]:
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
     return config
+
+
+def rpc_url(network: str, sandbox_port: int) -> str:
+    """Where a network's node is known to answer; pubnet's you choose."""
+    known = {
+        "sandbox": f"http://127.0.0.1:{sandbox_port}",
+        "local": "http://127.0.0.1:8000/rpc",
+        "testnet": "https://soroban-testnet.stellar.org",
+    }
+    if network not in known:
+        raise Misconfigured("Set APICHARGE_RPC_URL to a Stellar RPC of pubnet.")
+    return known[network]

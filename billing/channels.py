@@ -7,6 +7,7 @@ at a time, and in both the lease is a conditional UPDATE.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -88,23 +89,32 @@ def mark_poor(channel: ChannelAccount, problem: str, *, now_s: float) -> None:
 
 
 def ensure(count: int | None = None, *, now_s: float) -> list[ChannelAccount]:
-    """Make and, where the network has a faucet, fund this many channels. Again: changes nothing."""
-    rail, count = conf.rail(), conf.conf().channels if count is None else count
-    return [_ensure_one(rail.channel(index), now_s=now_s) for index in range(count)]
+    """Make and fund this many channels. Again: changes nothing."""
+    count = conf.conf().channels if count is None else count
+    return _ensure([conf.rail().channel(index) for index in range(count)], now_s=now_s)
 
 
 def top_up(*, now_s: float) -> None:
     """Look after those that there are: fund the poor, use again what is funded."""
-    for row in ChannelAccount.objects.filter(network=conf.rail().network).order_by("index"):
-        _ensure_one(conf.rail().channel(row.index), now_s=now_s)
+    rail = conf.rail()
+    indices = ChannelAccount.objects.filter(network=rail.network).values_list("index", flat=True)
+    _ensure([rail.channel(index) for index in sorted(indices)], now_s=now_s)
+
+
+def is_poor(channel: Channel) -> bool:
+    state = conf.rail().channel_state(channel.address)
+    return state is None or state.spendable < SPENDABLE_MIN
+
+
+def _ensure(wanted: Sequence[Channel], *, now_s: float) -> list[ChannelAccount]:
+    if poor := [channel.address for channel in wanted if is_poor(channel)]:
+        conf.rail().fund(poor)
+    return [_ensure_one(channel, now_s=now_s) for channel in wanted]
 
 
 def _ensure_one(channel: Channel, *, now_s: float) -> ChannelAccount:
     rail = conf.rail()
     state = rail.channel_state(channel.address)
-    if state is None or state.spendable < SPENDABLE_MIN:
-        rail.fund(channel.address)
-        state = rail.channel_state(channel.address)
     usable = state is not None and state.spendable > 0
     problem = "" if usable else "not funded"
     with transaction.atomic():

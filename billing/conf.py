@@ -9,6 +9,7 @@ from django.conf import settings
 
 from billing.rails.port import Rail
 from billing.rails.stellar import StellarRail
+from billing.rails.stellar.founding import Founding
 from marketplace import quoting
 from marketplace.domain.chains import Chain
 
@@ -45,6 +46,13 @@ def rail_at(rpc_url: str) -> Rail:
         channel_key=_seed("CHANNEL_KEY_SEED"),
         inclusion_fee_max=settings.INCLUSION_FEE_MAX,
     )
+
+
+def founding() -> Founding:
+    """What prepares the network itself; only a real rail has it."""
+    rail = rail_at(settings.RPC_URL)
+    assert isinstance(rail, StellarRail)
+    return rail.founding()
 
 
 def rail() -> Rail:

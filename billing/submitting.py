@@ -172,7 +172,10 @@ def _send(purchase: Purchase, sent: ChainTransaction, *, now_s: float) -> None:
         _later(purchase, now_s=now_s)
         return
     receipt = conf.rail().send(sent.envelope)
-    ChainTransaction.objects.filter(pk=sent.pk).update(last_code=receipt.code[:64])
+    changes: dict[str, object] = {"last_code": receipt.code[:64]}
+    if receipt.sent is Sent.UNKNOWN:
+        changes["sent_at_ms"] = None  # A lost connection: the next look may send again at once.
+    ChainTransaction.objects.filter(pk=sent.pk).update(**changes)
     if sent.channel is not None:
         if receipt.sent is Sent.CHANNEL_POOR:
             channels.mark_poor(sent.channel, receipt.code, now_s=now_s)

@@ -7,6 +7,7 @@ payment that the rail reports grants anything. Heights are ledger numbers.
 A refusal is a value; `NetworkUnavailable` is the only fault, and says that nothing is known.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -239,8 +240,8 @@ class Rail(Protocol):
 
     def channel_state(self, address: str) -> ChannelState | None: ...
 
-    def fund(self, address: str) -> bool:
-        """Ask the network's faucet, where it has one."""
+    def fund(self, addresses: Sequence[str]) -> None:
+        """Fee money for channels: of the network's faucet, else of our operator, while it lasts."""
 
     def prepare_transfer(
         self, transfer: Transfer, *, callback: str, last_moment_s: int

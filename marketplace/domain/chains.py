@@ -4,18 +4,24 @@ A chain is what a buyer must pin: the passphrase, our contract, and the assets b
 contract (SAC) ids are derived from passphrase and issuer, never typed in, so that a wrong one
 cannot be configured.
 
+`local` is a network of one's own (stellar/quickstart): its issuers are the sandbox's, whose keys
+are public.
+
 The sandbox uses testnet's passphrase, because stock clients accept no other, but issuers and a
 contract of its own: what is signed there means nothing on a network where money is real.
 """
 
 import hashlib
-from collections.abc import Mapping
+import hmac
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from stellar_sdk import Address, Keypair, Network, StrKey, xdr
 from stellar_sdk import Asset as StellarAsset
-from stellar_sdk import Keypair, Network, StrKey
 
+CODES = ("USDC", "EURC")
 DECIMALS = 7  # Of every classic Stellar asset.
 
 ISSUERS = {
@@ -29,9 +35,15 @@ ISSUERS = {
     },
 }
 PASSPHRASES = {
+    "local": Network.STANDALONE_NETWORK_PASSPHRASE,
     "testnet": Network.TESTNET_NETWORK_PASSPHRASE,
     "pubnet": Network.PUBLIC_NETWORK_PASSPHRASE,
 }
+
+
+CODE = re.compile(r"[A-Za-z0-9]{1,12}")
+CONTRACT_SALT = hashlib.sha256(b"apicharge purchase contract 1").digest()
+NO_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 class ChainError(ValueError):
@@ -58,6 +70,11 @@ class Chain:
         return hashlib.sha256(self.passphrase.encode()).digest()
 
     @property
+    def is_play(self) -> bool:
+        """Money here is nobody's."""
+        return self.name in {"sandbox", "local"}
+
+    @property
     def is_sandbox(self) -> bool:
         return self.name == "sandbox"
 
@@ -67,27 +84,79 @@ def sandbox_seed(label: str) -> bytes:
     return hashlib.sha256(b"apicharge sandbox " + label.encode()).digest()
 
 
-def sandbox() -> Chain:
-    issuers = {
+def play_issuers() -> dict[str, str]:
+    """On the sandbox and on a network of one's own: their keys are public, as is their money."""
+    return {
         code: Keypair.from_raw_ed25519_seed(sandbox_seed(f"issuer {code}")).public_key
-        for code in ("USDC", "EURC")
+        for code in CODES
     }
+
+
+def sandbox(more: Mapping[str, str] = NO_MORE) -> Chain:
     contract = StrKey.encode_contract(sandbox_seed("contract"))
+    issuers = {**play_issuers(), **more}
     return _chain("sandbox", Network.TESTNET_NETWORK_PASSPHRASE, contract, issuers)
 
 
-def chain(name: str, contract: str = "") -> Chain:
-    """The chain called `name`. A real network needs the id of the contract deployed there."""
+def operator_seed(channel_key: bytes, network: str) -> bytes:
+    """Of the account that deploys the contract and funds channels; its address fixes the contract's
+    id, so nothing has to be handed back after a deployment."""
+    return hmac.digest(channel_key, f"apicharge operator {network}".encode(), hashlib.sha256)
+
+
+def contract_of(operator: str, passphrase: str) -> str:
+    """The id of the contract that this account deploys."""
+    address = Address(operator).to_xdr_sc_address()
+    made = xdr.ContractIDPreimage(
+        xdr.ContractIDPreimageType.CONTRACT_ID_PREIMAGE_FROM_ADDRESS,
+        from_address=xdr.ContractIDPreimageFromAddress(address, xdr.Uint256(CONTRACT_SALT)),
+    )
+    network_id = xdr.Hash(hashlib.sha256(passphrase.encode()).digest())
+    preimage = xdr.HashIDPreimage(
+        xdr.EnvelopeType.ENVELOPE_TYPE_CONTRACT_ID,
+        contract_id=xdr.HashIDPreimageContractID(network_id, made),
+    )
+    return StrKey.encode_contract(hashlib.sha256(preimage.to_xdr_bytes()).digest())
+
+
+def chain(
+    name: str,
+    contract: str = "",
+    *,
+    channel_key: bytes | None = None,
+    more: Mapping[str, str] = NO_MORE,
+) -> Chain:
+    """The chain called `name`, with the contract that is named or that our operator deploys.
+
+    `more` are assets beside USDC and EURC, issuers by code.
+    """
     if name == "sandbox":
         if contract:
             raise ChainError("The sandbox has its own contract: unset APICHARGE_CONTRACT.")
-        return sandbox()
-    if name not in ISSUERS:
-        known = ", ".join(["sandbox", *ISSUERS])
+        return sandbox(more)
+    if name not in PASSPHRASES:
+        known = ", ".join(["sandbox", *PASSPHRASES])
         raise ChainError(f"APICHARGE_NETWORK must be one of {known}, not {name!r}.")
+    passphrase = PASSPHRASES[name]
+    if not contract and channel_key is not None:
+        seed = operator_seed(channel_key, name)
+        contract = contract_of(Keypair.from_raw_ed25519_seed(seed).public_key, passphrase)
     if not StrKey.is_valid_contract(contract):
         raise ChainError(f"APICHARGE_CONTRACT must be the contract's id (C…) on {name}.")
-    return _chain(name, PASSPHRASES[name], contract, ISSUERS[name])
+    return _chain(name, passphrase, contract, {**ISSUERS.get(name, play_issuers()), **more})
+
+
+def more_assets(given: Sequence[str]) -> dict[str, str]:
+    """Issuers by code, of `CODE:G…`."""
+    found = {}
+    for each in given:
+        code, _, issuer = each.partition(":")
+        if not CODE.fullmatch(code) or not StrKey.is_valid_ed25519_public_key(issuer):
+            raise ChainError(f"APICHARGE_ASSETS: {each!r} is not CODE:ISSUER (G…).")
+        if code in CODES or code in found:
+            raise ChainError(f"APICHARGE_ASSETS: {code} has an issuer already.")
+        found[code] = issuer
+    return found
 
 
 def _chain(name: str, passphrase: str, contract: str, issuers: Mapping[str, str]) -> Chain:

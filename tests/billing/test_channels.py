@@ -34,7 +34,7 @@ def test_channels_are_made_and_funded_once(shop: Shop) -> None:
 def test_channel_that_cannot_be_funded_is_not_used(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shop.rail, "fund", lambda address: False)
+    monkeypatch.setattr(shop.rail, "fund", lambda addresses: None)
     (row,) = channels.ensure(1, now_s=NOW_S)
     assert (row.usable, row.problem) == (False, "not funded")
     assert channels.lease(network="fake", now_s=NOW_S) is None

@@ -6,6 +6,7 @@ for, so an applied one becomes the payment that its order asked for.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, replace
 
 from stellar_sdk import StrKey
@@ -169,9 +170,9 @@ class FakeRail:
             return None
         return ChannelState(self.sequences[address], 10**9)
 
-    def fund(self, address: str) -> bool:
-        self.sequences.setdefault(address, 0)
-        return True
+    def fund(self, addresses: Sequence[str]) -> None:
+        for address in addresses:
+            self.sequences.setdefault(address, 0)
 
     def prepare_transfer(
         self, transfer: Transfer, *, callback: str, last_moment_s: int

@@ -48,9 +48,11 @@ from billing.rails.stellar import (
     transfers,
 )
 from billing.rails.stellar.fees import Fees
+from billing.rails.stellar.founding import Founding
+from billing.rails.stellar.operator import Operator
 from billing.rails.stellar.rpc import Rpc, account_key
 from marketplace.domain import quotes
-from marketplace.domain.chains import Chain
+from marketplace.domain.chains import Chain, operator_seed
 
 # About 15 minutes at five seconds a ledger; clients refuse more than 200.
 VALID_FOR_LEDGERS = 180
@@ -80,6 +82,8 @@ class StellarRail:
         self._signers = quote_signers  # The one that signs now, and those before it.
         self._channel_key = channel_key
         self._fees = Fees(self._rpc, cap=inclusion_fee_max)
+        operator = operator_seed(channel_key, chain.name)
+        self._operator = Operator(self._rpc, chain, operator, self._fees)
 
     @property
     def network(self) -> str:
@@ -232,8 +236,13 @@ class StellarRail:
             return None
         return ChannelState(sequence, holdings.balance_of(address, entries))
 
-    def fund(self, address: str) -> bool:
-        return self._rpc.ask_faucet(address)
+    def fund(self, addresses: Sequence[str]) -> None:
+        left = [address for address in addresses if not self._rpc.ask_faucet(address)]
+        if left:
+            self._operator.give(left)
+
+    def founding(self) -> Founding:
+        return Founding(self._rpc, self._chain, self._operator)
 
     def _signer(self, order: Order) -> bytes:
         """As it was when the buyer was told what to sign."""

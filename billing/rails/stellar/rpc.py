@@ -1,6 +1,7 @@
 """The Stellar RPC node, with time limits. Whatever it does wrong is `NetworkUnavailable`.
 
-No call is repeated here: sending is repeated by the rows, and reading by whoever asks again.
+A question is asked again once when its connection was lost: it may have been idle for too long.
+Sending is not, because whoever sends must know how often: it is repeated by the rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from stellar_sdk import (
     xdr,
 )
 from stellar_sdk.client.requests_client import RequestsClient
+from stellar_sdk.exceptions import ConnectionError as ConnectionLost
 from stellar_sdk.exceptions import SdkError, SorobanRpcErrorResponse
 from stellar_sdk.soroban_rpc import (
     AuthMode,
@@ -76,6 +78,9 @@ class Rpc:
         }
         return Entries(found, response.latest_ledger)
 
+    def has(self, key: xdr.LedgerKey) -> bool:
+        return key.to_xdr() in self.entries([key]).found
+
     def simulate(
         self, envelope: TransactionEnvelope, *, enforce: bool
     ) -> SimulateTransactionResponse:
@@ -95,7 +100,7 @@ class Rpc:
         )
 
     def send(self, body: str) -> SendTransactionResponse:
-        return _ask(lambda: self._server.send_transaction(body))
+        return _ask(lambda: self._server.send_transaction(body), once=True)
 
     def transaction(self, tx_hash: str) -> GetTransactionResponse:
         return _ask(lambda: self._server.get_transaction(tx_hash))
@@ -130,6 +135,15 @@ class Rpc:
         except SorobanRpcErrorResponse as exc:
             raise OutOfRange(str(exc)) from exc
 
+    def protocol(self) -> int:
+        return int(_ask(self._server.get_network).protocol_version)
+
+    def has_faucet(self) -> bool:
+        return bool(_ask(self._server.get_network).friendbot_url)
+
+    def latest_ledger(self) -> int:
+        return int(_ask(self._server.get_latest_ledger).sequence)
+
     def ask_faucet(self, address: str) -> bool:
         url = _ask(self._server.get_network).friendbot_url
         if not url:
@@ -144,9 +158,14 @@ class Rpc:
         return answer.is_success
 
 
-def _ask(call: Callable[[], T], *, out_of_range: bool = False) -> T:
+def _ask(call: Callable[[], T], *, out_of_range: bool = False, once: bool = False) -> T:
     try:
-        return call()
+        try:
+            return call()
+        except ConnectionLost:
+            if once:
+                raise
+            return call()
     except SorobanRpcErrorResponse as exc:
         if out_of_range and exc.code == OUT_OF_RANGE:
             raise

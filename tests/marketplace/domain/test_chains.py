@@ -1,7 +1,7 @@
 import hashlib
 
 import pytest
-from stellar_sdk import Keypair
+from stellar_sdk import Account, InvokeHostFunction, Keypair, StrKey, TransactionBuilder, xdr
 
 from marketplace.domain import chains
 from tests.vectors.contract import KNOWN
@@ -48,6 +48,7 @@ def test_sandbox_answers_stock_testnet_clients() -> None:
     ("name", "contract"),
     [
         ("testnet", ""),
+        ("local", ""),
         ("pubnet", chains.ISSUERS["pubnet"]["USDC"]),
         ("sandbox", KNOWN["contract"]),
         ("mainnet", KNOWN["contract"]),
@@ -62,3 +63,64 @@ def test_unusable_network_is_refused(name: str, contract: str) -> None:
 def test_assets_of_a_chain_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
         chains.sandbox().assets["USDC"] = None  # type: ignore[index]
+
+
+def test_contract_of_a_real_network_is_the_one_that_its_operator_deploys() -> None:
+    """The id is what the network itself derives: of the SDK's own preimage."""
+    chain = chains.chain("testnet", channel_key=bytes(32))
+    operator = Keypair.from_raw_ed25519_seed(chains.operator_seed(bytes(32), "testnet"))
+    builder = TransactionBuilder(Account(operator.public_key, 0), chain.passphrase)
+    builder.append_create_contract_op("00" * 32, operator.public_key, None, chains.CONTRACT_SALT)
+    builder.set_timeout(60)
+    call = builder.build().transaction.operations[0]
+    assert isinstance(call, InvokeHostFunction)
+    made = call.host_function.create_contract_v2 or call.host_function.create_contract
+    assert made is not None
+    preimage = xdr.HashIDPreimage(
+        xdr.EnvelopeType.ENVELOPE_TYPE_CONTRACT_ID,
+        contract_id=xdr.HashIDPreimageContractID(
+            xdr.Hash(chain.network_id), made.contract_id_preimage
+        ),
+    )
+    digest = hashlib.sha256(preimage.to_xdr_bytes()).digest()
+    assert chain.contract == StrKey.encode_contract(digest)
+
+
+def test_named_contract_goes_before_the_operators() -> None:
+    chain = chains.chain("testnet", KNOWN["contract"], channel_key=bytes(32))
+    assert chain.contract == KNOWN["contract"]
+
+
+def test_operator_and_contract_differ_by_network_and_key() -> None:
+    made = [
+        chains.chain(name, channel_key=key * 32)
+        for name in ("local", "testnet", "pubnet")
+        for key in (b"a", b"b")
+    ]
+    assert len({chain.contract for chain in made}) == len(made)
+
+
+def test_local_network_has_play_money_of_its_own() -> None:
+    local, sandbox = chains.chain("local", channel_key=bytes(32)), chains.sandbox()
+    assert local.passphrase == "Standalone Network ; February 2017"
+    assert local.is_play
+    for code in ("USDC", "EURC"):
+        assert local.assets[code].issuer == sandbox.assets[code].issuer
+        assert local.assets[code].sac != sandbox.assets[code].sac
+
+
+def test_more_assets_are_named_by_code_and_issuer() -> None:
+    issuer = KNOWN["accounts"]["friendbot"]
+    chain = chains.chain("sandbox", more=chains.more_assets([f"GOLD:{issuer}"]))
+    assert set(chain.assets) == {"USDC", "EURC", "GOLD"}
+    assert chain.assets["GOLD"].issuer == issuer
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["GOLD"], ["GOLD:x"], [":{g}"], ["USDC:{g}"], ["GOLD:{g}", "GOLD:{g}"], ["TOOLONGACODE1:{g}"]],
+)
+def test_asset_that_cannot_be_is_refused(given: list[str]) -> None:
+    issuer = KNOWN["accounts"]["friendbot"]
+    with pytest.raises(chains.ChainError):
+        chains.more_assets([each.format(g=issuer) for each in given])
