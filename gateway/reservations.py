@@ -116,6 +116,11 @@ class Reservation:
             return False
         return take_whole(self._taken, [(supply.holding, units) for supply, units in costs])
 
+    def give_back_bytes(self, direction: Direction, units: int) -> None:
+        """Taken, but not passed on."""
+        for supply in self.allowance.data[direction]:
+            give_back_newest(self._taken, supply.limit, units)
+
     def give_back_message(self, direction: Direction, size: int, count: int = 1) -> None:
         """Taken, but not delivered."""
         for supply, units in self._costs(direction, size, count):
