@@ -18,10 +18,13 @@ django_application: Callable[..., Awaitable[None]] = get_asgi_application()
 # Django's apps are loaded from here on.
 from apicharge_site import bounding, forwarded, gating  # noqa: E402
 from apicharge_site.health import PATHS, Health  # noqa: E402
+from apicharge_site.metrics import PATH as METRICS_PATH  # noqa: E402
+from apicharge_site.metrics import Metrics  # noqa: E402
 from gateway.asgi import Receive, Reply, Scope, Send, answer, answer_handshake  # noqa: E402
 
 gate = gating.mounted()
 checks = {"database": gating.database_answers}
+metrics = Metrics(settings.METRICS_TOKEN, gate.figures if gate is not None else tuple)
 health = Health({**checks, "routes": gate.is_ready} if gate is not None else checks)
 serves_site = settings.ROLE in {"all", "console"}
 site = bounding.bounded(django_application, settings.ORIGIN)
@@ -35,6 +38,8 @@ def http(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return gate(scope, receive, send)
     if scope["path"] in PATHS:
         return health(scope, receive, send)
+    if scope["path"] == METRICS_PATH:
+        return metrics(scope, receive, send)
     if serves_site:
         return site(scope, receive, send)
     return answer(send, NOT_HERE)

@@ -65,7 +65,12 @@ app.conf.update(
             "schedule": RECONCILE_SECONDS,
             "options": {"expires": RECONCILE_SECONDS},
         },
+        "forget old usage": {
+            "task": "apicharge_site.tasks.forget_usage",
+            "schedule": 10.0,
+            "options": {"expires": STALE_SECONDS},
+        },
     },
 )
 app.set_default()
-app.autodiscover_tasks(["billing"])
+app.autodiscover_tasks(["billing", "apicharge_site"])

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from typing import TypeVar
@@ -13,9 +13,11 @@ from django.db import DatabaseError, connection
 from billing import instructing
 from gateway.asgi import Receive, Scope, Send
 from gateway.conf import GateConfig, Ports
+from gateway.figures import Figure, Histogram, figures
 from gateway.leasing import Leasing
 from gateway.ledgers import sole
 from gateway.ledgers.booking import Bookings
+from gateway.ledgers.chronicling import Books
 from gateway.ledgers.database import DatabaseLedger
 from gateway.ledgers.rates import LocalRates
 from gateway.ledgers.redis import RedisRates
@@ -116,6 +118,9 @@ class MountedGate:
         if self._has_started():
             await self._gate.stop()
 
+    def figures(self) -> Iterator[Figure | Histogram]:
+        return figures(self._gate)
+
     async def is_ready(self) -> bool:
         if not self._has_started():
             await self.start()
@@ -128,6 +133,7 @@ def config() -> GateConfig:
         prefix=settings.GATE_PREFIX,
         upstream_networks=tuple(ip_network(text) for text in settings.UPSTREAM_NETWORKS),
         own_addresses=settings.OWN_ADDRESSES,
+        strangers=settings.UNPAID_CALLS,
     )
 
 
@@ -145,8 +151,10 @@ def mounted() -> MountedGate | None:
 def _ports() -> Ports:
     """A gateway node has no keys to sign quotes with, so its 402 comes from the snapshot alone."""
     if settings.ROLE == "gateway":
-        return Ports(bookings=Bookings())
-    return Ports(purchase_page=_purchase_page, signable=_signable, bookings=Bookings())
+        return Ports(bookings=Bookings(), books=Books())
+    return Ports(
+        purchase_page=_purchase_page, signable=_signable, bookings=Bookings(), books=Books()
+    )
 
 
 async def _purchase_page(route_id: str) -> bytes | None:

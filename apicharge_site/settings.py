@@ -40,6 +40,13 @@ UPSTREAM_NETWORKS = env.list("UPSTREAM_NETWORKS", default=[])
 # Address ranges of the load balancers before us: what they say of the client is believed.
 TRUSTED_PROXIES = forwarded.trusted(env.list("APICHARGE_TRUSTED_PROXIES", default=[]))
 
+# Calls without a valid token that one address is answered, on each gateway, as calls/seconds.
+UNPAID_CALLS = state.pace(
+    "APICHARGE_UNPAID_CALLS", env.str("APICHARGE_UNPAID_CALLS", default="3000/60")
+)
+# What a caller of /metrics has to show; without it there is no such address.
+METRICS_TOKEN = state.shared_token("APICHARGE_METRICS_TOKEN", env)
+
 # The keys. A gateway node verifies; it must not be able to mint.
 QUOTE_KEY_SEED = GRANT_KEY_SEED = CHANNEL_KEY_SEED = None
 if ROLE == "gateway":
@@ -180,6 +187,11 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ORIGIN.startswith("https://")
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+
+# Usage by the minute and recent calls are kept for so long.
+USAGE_DAYS = env.int("APICHARGE_USAGE_DAYS", default=30)
+if USAGE_DAYS < 1:
+    raise state.Misconfigured("APICHARGE_USAGE_DAYS: usage is kept for one day at least.")
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -10,6 +10,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from gateway.domain.guards import Pace
+
 SQLITE_BUSY_SECONDS = 5
 
 
@@ -91,6 +93,28 @@ def public_keys(variable: str, given: list[str]) -> tuple[bytes, ...]:
     if odd := [text for text in given if re.fullmatch(r"[0-9a-f]{64}", text) is None]:
         raise Misconfigured(f"{variable}: {odd[0]!r} is not a public key of 64 hex digits.")
     return tuple(map(bytes.fromhex, given))
+
+
+def shared_token(variable: str, env: environ.Env) -> Secret | None:
+    """What a caller has to show, from the environment or the file that …_FILE names."""
+    value, file = env.str(variable, default=""), env.str(f"{variable}_FILE", default="")
+    if not value and file:
+        value = Path(file).read_text().strip()
+    if not value:
+        return None
+    if re.fullmatch(r"[!-~]{16,256}", value) is None:
+        raise Misconfigured(f"{variable} must be 16 to 256 printable characters without spaces.")
+    return Secret(value)
+
+
+def pace(variable: str, given: str) -> Pace | None:
+    """`COUNT/SECONDS`; empty: none."""
+    if not given:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,4})", given)
+    if found is None:
+        raise Misconfigured(f"{variable} must be calls/seconds, such as 3000/60, or empty.")
+    return Pace(count=int(found[1]), window_s=int(found[2]))
 
 
 def seeds_given(env: environ.Env) -> list[str]:

@@ -11,6 +11,11 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 
+def client_address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A whole answer of the gate's own."""

@@ -7,7 +7,7 @@ whatever happened before.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -149,6 +149,12 @@ class Calling:
                 for place in service.cluster.places
             }
         )
+
+    def known(self) -> Iterator[tuple[str, str, Destination]]:
+        """Service, upstream, and what is known of it; of services with several."""
+        for state in self._states.values():
+            for place, destination in zip(state.cluster.places, state.destinations, strict=True):
+                yield state.cluster.name, place.url, destination
 
     async def probe(self, clusters: Callable[[], Sequence[Cluster]]) -> None:
         """Ask destinations how they are, for ever."""

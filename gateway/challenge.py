@@ -122,6 +122,7 @@ class Challenge:
                 }
                 for offer in route.offers
             ],
+            **({} if route.guard is None else {"guards": route.guard.words()}),
             "purchase": {
                 "url": f"{self._origin}/apicharge/v1/purchases",
                 "how": 'POST {"quote": <a quote of quotes[].url>, "buyer": "G…", '

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
+from gateway.chronicle import Books
+from gateway.domain.guards import Pace
 from gateway.saying import Bookings
 
 Network = IPv4Network | IPv6Network
@@ -20,6 +22,8 @@ class Ports:
     purchase_page: PurchasePage | None = None
     signable: Signable | None = None
     bookings: Bookings | None = None
+    books: Books | None = None
+    """Where usage is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class GateConfig:
         default_factory=lambda: frozenset({"sessionid", "csrftoken", "messages"})
     )
     """Cookies of the site itself: they never reach an upstream."""
+    strangers: Pace | None = None
+    """Calls without a valid token that one client is answered."""
     snapshot_poll_seconds: float = 0.25
     tokens_kept: int = 100_000
     """Verified tokens remembered, the least recently used forgotten first."""

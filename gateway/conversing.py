@@ -7,6 +7,7 @@ reason; who ends a conversation in the middle says so to both sides.
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable
 
 from websockets.exceptions import ConnectionClosed
@@ -61,7 +62,8 @@ class Conversation(Exchange):
     def look(self, now: float) -> None:
         super().look(now)
         is_open = self.state is ANSWERED and not self._held
-        if is_open and (now - self._heard_at) * 1000 >= self.terms.timeouts.idle_ms:
+        idle_ms = min(self.terms.timeouts.idle_ms, self.terms.idle_ms or math.inf)
+        if is_open and (now - self._heard_at) * 1000 >= idle_ms:
             self.cut(End.IDLE)
 
     async def carry(
@@ -75,7 +77,7 @@ class Conversation(Exchange):
         self.waiting_since = None
         self.state = ANSWERED
         self.status = answered.status
-        self._heard_at = self._clock()
+        self._heard_at = self.answered_at = self._clock()
         if isinstance(answered, HandshakeRefused):
             await self._pass_refusal(answered)
         else:
@@ -125,6 +127,8 @@ class Conversation(Exchange):
             except BaseException:
                 self.terms.reservation.give_back_message(Direction.DOWN, size)
                 raise
+            self.messages += 1
+            self.bytes_down += size
             self._heard_at = self._clock()
         self._parting = upstream.ended
         if self._parting is None:
@@ -152,6 +156,9 @@ class Conversation(Exchange):
         except ConnectionClosed:
             # The exchange's own task hears of it, too, behind the last messages.
             self.terms.reservation.give_back_message(Direction.UP, len(data))
+        else:
+            self.messages += 1
+            self.bytes_up += len(data)
         self._heard_at = self._clock()
 
     def leave(self, message: Message) -> None:

@@ -40,6 +40,10 @@ class Exchange:
     """The client has got the beginning of an answer."""
     waiting_since: float | None = None
     """Since when the upstream, and nobody else, keeps us waiting."""
+    owing_since: float | None = None
+    """Since when the client, and nobody else, does; told only where that is guarded."""
+    answered_at: float | None = None
+    bytes_up = bytes_down = messages = undecodable = 0
     listener: asyncio.Task[None] | None = None
     _cuts = 0
     _ends_at: tuple[float, End] | None = None
@@ -80,6 +84,7 @@ class Exchange:
         finally:
             watch.remove(self)
             self._settle()
+            watch.note(self)
         if self.end is not End.COMPLETED:
             await tell(self)
 
@@ -140,9 +145,19 @@ class Exchange:
             self._cancel()  # Again: the last one met an answer of the upstream's, and was lost.
         elif now >= ends_at:
             self.cut(end)
-        elif self.waiting_since is not None:
+        elif (overdue := self._overdue(now)) is not None:
+            self.cut(overdue)
+
+    def _overdue(self, now: float) -> End | None:
+        """Whoever keeps us waiting for longer than he may."""
+        if self.waiting_since is not None:
             waited_ms = (now - self.waiting_since) * 1000
             if self.state is ANSWERED and waited_ms >= self.terms.timeouts.idle_ms:
-                self.cut(End.UPSTREAM_STALLED)
-            elif self.state is SENT and waited_ms >= self.terms.timeouts.first_byte_ms:
-                self.cut(End.UPSTREAM_SILENT)
+                return End.UPSTREAM_STALLED
+            if self.state is SENT and waited_ms >= self.terms.timeouts.first_byte_ms:
+                return End.UPSTREAM_SILENT
+        elif self.owing_since is not None and self.terms.idle_ms is not None:
+            waited_ms = (now - self.owing_since) * 1000
+            if waited_ms >= self.terms.idle_ms:
+                return End.REQUEST_STALLED
+        return None

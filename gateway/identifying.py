@@ -6,15 +6,18 @@ routing has heard of any change.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from gateway.asgi import Scope
+from gateway.asgi import Scope, client_address
 from gateway.domain import errors
+from gateway.domain.chronicle import Whose
 from gateway.domain.errors import Problem, Refusal
+from gateway.domain.grants import Grant
 from gateway.domain.headers import Pair, RequestHead
 from gateway.domain.routes import Ambiguous, Match, NoRoute, RouteTable
 from gateway.domain.tokens import AccessToken, Reason, Refused, admit, read, steady
+from gateway.guarding import Guarding
 from gateway.routing import Routing
 
 RETRY_AFTER_S = 1
@@ -45,6 +48,11 @@ UNKNOWN_FOR_NOW = Refusal(
     "The token's key is not known here, and newer keys cannot be read now.",
     retry_after_s=RETRY_AFTER_S,
 )
+UNCHECKED = Refusal(
+    errors.TOO_MANY_FROM_HERE,
+    "Too many tokens from this address were not valid; this one was not looked at.",
+    retry_after_s=RETRY_AFTER_S,
+)
 NOWHERE = Refusal(errors.ROUTE_NOT_FOUND, "No route answers to this method and path.")
 
 
@@ -56,14 +64,17 @@ class Identified:
     token: AccessToken
     identity: tuple[Pair, ...]
     """What the upstream is told of it."""
+    method: str
+    whose: Whose
     revision: int
     since_s: float
     until_s: float
 
 
 class Identifying:
-    def __init__(self, routing: Routing, *, tokens_kept: int) -> None:
+    def __init__(self, routing: Routing, guarding: Guarding, *, tokens_kept: int) -> None:
         self._routing = routing
+        self._guarding = guarding
         self._tokens_kept = tokens_kept
         self._tokens: OrderedDict[str, AccessToken] = OrderedDict()
         self._answers: OrderedDict[tuple[str | None, str, bytes, str], Identified] = OrderedDict()
@@ -111,7 +122,9 @@ class Identifying:
             return Refusal(
                 errors.PAYMENT_REQUIRED, "No access token was presented.", route=found.route.id
             )
-        token = self._read(presented, table)
+        token = self._read(presented, table, client_address(scope))
+        if token is None:
+            return replace(UNCHECKED, route=found.route.id)
         if isinstance(token, Refused):
             return self._refusal(token, found)
         refused = admit(
@@ -125,10 +138,10 @@ class Identifying:
         if refused is None and self._routing.is_withdrawn(token):
             refused = Refused(Reason.REVOKED, "This token was revoked.")
         if refused is not None:
-            return self._refusal(refused, found)
-        return self._answer(found, token)
+            return self._refusal(refused, found, token.grant)
+        return self._answer(found, token, method)
 
-    def _answer(self, match: Match, token: AccessToken) -> Identified:
+    def _answer(self, match: Match, token: AccessToken, method: str) -> Identified:
         grant = token.grant
         identity = (
             ("apicharge-grant", grant.id),
@@ -136,28 +149,43 @@ class Identifying:
             ("apicharge-route", match.route.id),
         )
         since_s, until_s = steady(token)
-        return Identified(match, token, identity, self._routing.revision, since_s, until_s)
+        whose = (grant.id, match.route.id, match.route.provider)
+        revision = self._routing.revision
+        return Identified(match, token, identity, method, whose, revision, since_s, until_s)
 
-    def _read(self, presented: str, table: RouteTable) -> AccessToken | Refused:
+    def _read(
+        self, presented: str, table: RouteTable, address: str
+    ) -> AccessToken | Refused | None:
+        """None: it is not worth checking."""
         token = self._tokens.get(presented)
         if token is not None:
             self._tokens.move_to_end(presented)
             return token
+        if not self._guarding.may_try(address):
+            return None
         fresh = read(presented, table.keys)
         if isinstance(fresh, AccessToken):
             self._tokens[presented] = fresh
             if len(self._tokens) > self._tokens_kept:
                 self._tokens.popitem(last=False)
+        else:
+            self._guarding.forged(address)
         return fresh
 
-    def _refusal(self, refused: Refused, found: Match) -> Refusal:
+    def _refusal(self, refused: Refused, found: Match, grant: Grant | None = None) -> Refusal:
         if refused.reason is Reason.UNKNOWN_KEY and not self._routing.is_fresh():
             return UNKNOWN_FOR_NOW
         problem = PROBLEMS[refused.reason]
         error = refused.reason.value
         if problem is errors.TOKEN_EXPIRED:
             error = Reason.TOKEN_EXPIRED.value  # Too early is mended as too late is: by a new one.
-        return Refusal(problem, refused.detail, error=error, route=found.route.id)
+        return Refusal(
+            problem,
+            refused.detail,
+            error=error,
+            route=found.route.id,
+            grant_id="" if grant is None else grant.id,
+        )
 
 
 def _raw_path(scope: Scope) -> bytes:

@@ -61,7 +61,7 @@ class Leasing:
         self.clock = boottime
         self.rates: Rates = rates or LocalRates()
         self.spend_until = 0.0
-        self.asked = 0
+        self.asked = self.recalled = self.failures = 0
         self.open = False
         self._ledger = ledger
         self._directory = journal_directory
@@ -84,6 +84,10 @@ class Leasing:
     @property
     def words(self) -> Words:
         return self._seats.words
+
+    @property
+    def leases(self) -> int:
+        return len(self._seats)
 
     async def start(self) -> None:
         """Raises LedgerUnavailable: a gate without a ledger cannot serve."""
@@ -226,6 +230,7 @@ class Leasing:
 
     def _failed(self, batch: Batch) -> None:
         """Returns need nothing here: their slots stay taken, and the tick sends them again."""
+        self.failures += 1
         for seat in batch.draws.values():
             seat.supply.fail(batch.number)
             self._recalling.pop(seat.supply, None)
@@ -264,6 +269,7 @@ class Leasing:
         else:
             self._recalling.pop(supply, None)
         if drawn.recalled:
+            self.recalled += 1
             self._giving.add(slot)
         if drawn.verdict is Verdict.WINDOW_OVER and supply.holding is seat.holding:
             seat.allowance.renew(supply)
@@ -299,7 +305,9 @@ class Leasing:
 
     def _news(self, slots: Sequence[int]) -> None:
         """Some of our leases are wanted elsewhere, or what we wait for may have come."""
-        self._giving.update(slot for slot in slots if slot in self._seats)
+        wanted = [slot for slot in slots if slot in self._seats]
+        self.recalled += len(wanted)
+        self._giving.update(wanted)
         for supply, allowance in self._recalling.items():
             supply.quiet = False
             self._due.add(allowance)

@@ -158,3 +158,79 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} of {self.limiter_id}"
+
+
+class UsageWriter(models.Model):
+    """One process that writes usage. `batch` is its last one that is in, and not written again."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    batch = models.BigIntegerField()
+    written_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class UsageMinute(models.Model):
+    """What one grant did on one route within a minute; without a grant, what was refused there."""
+
+    id = models.BigAutoField(primary_key=True)
+    minute = models.DateTimeField(help_text="Its beginning.")
+    grant = models.CharField(
+        max_length=64, blank=True, default="", help_text="None: calls without a valid token."
+    )
+    route = models.CharField(max_length=255, blank=True, default="")
+    provider = models.BigIntegerField(default=0, help_text="Who sold the route then; 0: nobody.")
+    calls = models.BigIntegerField(default=0)
+    bytes_up = models.BigIntegerField(default=0)
+    bytes_down = models.BigIntegerField(default=0)
+    credits = models.BigIntegerField(default=0)
+    messages = models.BigIntegerField(default=0)
+    upstream_failures = models.BigIntegerField(default=0)
+    latencies = models.JSONField(
+        default=list, help_text="Calls by the time until their answer began; see LATENCY_MS."
+    )
+    refusals = models.JSONField(default=dict, help_text="How many, by problem type.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["minute", "grant", "route", "provider"],
+                name="one_line_per_grant_and_minute",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["provider", "-minute"], name="usage_of_a_provider"),
+            models.Index(fields=["grant", "-minute"], name="usage_of_a_grant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.minute:%Y-%m-%d %H:%M}"
+
+
+class RecentCall(models.Model):
+    """One of a grant's latest calls. There are never more than a few of each."""
+
+    id = models.BigAutoField(primary_key=True)
+    grant = models.CharField(max_length=64)
+    route = models.CharField(max_length=255)
+    provider = models.BigIntegerField(default=0)
+    at = models.DateTimeField(db_index=True)
+    method = models.CharField(max_length=32)
+    path = models.CharField(max_length=200, help_text="Without its query.")
+    status = models.PositiveSmallIntegerField(null=True, help_text="The upstream's.")
+    end = models.CharField(max_length=32)
+    bytes_up = models.BigIntegerField()
+    bytes_down = models.BigIntegerField()
+    credits = models.BigIntegerField()
+    messages = models.BigIntegerField()
+    answered_in_ms = models.PositiveIntegerField(null=True, help_text="Until the answer began.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["grant", "-id"], name="latest_of_a_grant"),
+            models.Index(fields=["provider", "-id"], name="latest_of_a_provider"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"

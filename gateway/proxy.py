@@ -6,18 +6,29 @@ from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from gateway.addresses import Policy
-from gateway.asgi import Receive, Reply, Scope, Send, answer, answer_handshake
+from gateway.asgi import (
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    answer,
+    answer_handshake,
+    client_address,
+)
 from gateway.calling import Calling
 from gateway.challenge import Challenge
+from gateway.chronicle import Chronicle
 from gateway.conf import GateConfig, Ports
 from gateway.counting import counting
 from gateway.domain import errors
 from gateway.domain.allowance import Refused, Unavailable, Why
+from gateway.domain.chronicle import NOBODYS
 from gateway.domain.clusters import Cluster
 from gateway.domain.errors import FOR_END, Refusal
 from gateway.domain.exchange import End
 from gateway.domain.headers import RequestHead, header, sift
 from gateway.forwarding import upstream_request
+from gateway.guarding import Guarding, Pass
 from gateway.identifying import Identified, Identifying
 from gateway.leasing import Leasing
 from gateway.relaying import Relay
@@ -41,6 +52,9 @@ PROBLEMS = {
 }
 REMEMBERED_ENDS = frozenset({End.EXPIRED, End.REVOKED, End.EXHAUSTED, End.OUTSIDE_SCHEDULE})
 
+STRANGE = frozenset({400, 401, 402, 403, 404})
+"""Answers that a caller without a valid token has to do with, and not the gate."""
+
 
 class Told(Protocol):
     """An exchange whose client is told how it ended."""
@@ -60,12 +74,18 @@ class Gate:
         self, config: GateConfig, leasing: Leasing, source: Source, ports: Ports | None = None
     ) -> None:
         self.config = config
+        self.source = source
         self.routing = Routing(source)
-        self.watch = Watch()
+        self.undecodable = 0
+        """Headers of requests that are no text, and were left out."""
+        told = ports or Ports()
+        self.chronicle = Chronicle(told.books)
+        self.guarding = Guarding(config.strangers, time.monotonic)
+        self.watch = Watch(self.chronicle.note)
         self.leasing = leasing
-        self.identifying = Identifying(self.routing, tokens_kept=config.tokens_kept)
-        self._challenge = Challenge(config, ports or Ports())
-        self.saying = Saying(None if ports is None else ports.bookings)
+        self.identifying = Identifying(self.routing, self.guarding, tokens_kept=config.tokens_kept)
+        self._challenge = Challenge(config, told)
+        self.saying = Saying(told.bookings)
         self.routing.on_run_out = self._run_out
         self.policy = Policy(config.upstream_networks, config.own_addresses)
         self._upstreams = Upstreams(
@@ -96,17 +116,41 @@ class Gate:
         head = sift(scope["headers"], self.config.console_cookies)
         if scope["method"] == "OPTIONS" and (reply := self._preflight(scope, head)):
             return answer(send, reply)
+        if head.undecodable:
+            self.undecodable += head.undecodable
         found = self.identifying.identify(scope, head, now_s)
         if isinstance(found, Refusal):
-            return self.refuse(found, scope, send)
+            return self.turn_away(found, scope, send)
         request = upstream_request(scope, head, found, now_s)
         allowance = self.leasing.allowance(found.token.grant)
         terms = Terms(found, allowance, self.saying, now_s)
         relay = Relay(scope, receive, send, head, terms)
+        if found.match.route.guard is not None:
+            return self._guarded(relay, request, head.length)
         admitted = allowance.acquire_now(now_s)
         if isinstance(admitted, Reservation):
             return self._carry(relay, request, admitted)
         return self._admit(relay, request, admitted)
+
+    def pass_guard(self, found: Identified, scope: Scope, length: int | None) -> Pass | Refusal:
+        """Of a route that has one; the pass is ended with the call."""
+        route, address = found.match.route, client_address(scope)
+        assert route.guard is not None
+        passed = self.guarding.admit(route.guard, route.id, address, found.token.grant, length)
+        if isinstance(passed, Refusal):
+            self.chronicle.refused(found.whose, passed.problem.slug)
+        return passed
+
+    async def _guarded(self, relay: Relay, request: Asked, length: int | None) -> None:
+        terms, scope = relay.terms, relay.scope
+        passed = self.pass_guard(terms.found, scope, length)
+        if isinstance(passed, Refusal):
+            return await self.refuse(passed, scope, relay.send, terms.allowance)
+        terms.passed = passed
+        try:
+            await self._admit(relay, request, None)
+        finally:
+            passed.end()
 
     async def _admit(
         self, relay: Relay, request: Asked, refused: Refused | Unavailable | None
@@ -118,6 +162,7 @@ class Gate:
             terms.now_s = time.time()
             return await self._carry(relay, request, admitted)
         refused_as = refusal(admitted, terms.found)
+        self.chronicle.refused(terms.found.whose, refused_as.problem.slug)
         return await self.refuse(refused_as, relay.scope, relay.send, terms.allowance)
 
     def _carry(self, relay: Relay, request: Asked, admitted: Reservation) -> Awaitable[None]:
@@ -148,6 +193,18 @@ class Gate:
         )
         return await self.refuse(refused, exchange.scope, exchange.send, allowance)
 
+    def turn_away(self, refused: Refusal, scope: Scope, send: Send) -> Awaitable[None]:
+        """Before anybody was admitted to anything; a stranger only as often as guards allow."""
+        table = self.routing.table
+        route = None if table is None else table.routes.get(refused.route or "")
+        whose = NOBODYS if route is None else (refused.grant_id, route.id, route.provider)
+        if not refused.grant_id and refused.problem.status in STRANGE:
+            guard = None if route is None else route.guard
+            found = self.guarding.stranger(client_address(scope), whose[1], guard)
+            refused = found or refused
+        self.chronicle.refused(whose, refused.problem.slug)
+        return self.refuse(refused, scope, send)
+
     async def refuse(
         self, refused: Refusal, scope: Scope, send: Send, allowance: Allowance | None = None
     ) -> None:
@@ -167,6 +224,7 @@ class Gate:
 
     async def start(self) -> None:
         await self.leasing.start()
+        await self.chronicle.start()
         await self.routing.start(on_withdrawal=self._withdraw)
         self.watch.start()
         probing = self.calling.probe(self._probed)
@@ -182,6 +240,7 @@ class Gate:
             await asyncio.gather(self._probing, return_exceptions=True)
         await self.routing.stop()
         await self.saying.stop()
+        await self.chronicle.stop()
         await self.leasing.stop()
         await self._upstreams.close()
 

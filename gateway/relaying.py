@@ -55,6 +55,7 @@ class Relay(Exchange):
         try:
             answer = await sender(asked, None if upload is None else upload.stream)
             self.waiting_since = None
+            self.answered_at = watch.loop.time()
             self.state = ANSWERED
             self.status = answer.status
             head = self._answer_head(answer)
@@ -91,7 +92,7 @@ class Relay(Exchange):
             raise GateFault(End.UPSTREAM_INVALID, "The API's status is none that ends a call.")
         items, undecodable = answer.headers()
         head = pass_on(items, status=answer.status, own_host=self.terms.own_host)
-        head.undecodable = undecodable
+        self.undecodable = undecodable
         self.said = head.consume
         if head.is_events:
             answer.has_events()
@@ -128,6 +129,7 @@ class Relay(Exchange):
                 body, more, self._unsent = bytes(chunk), left != 0, some
                 await send({"type": "http.response.body", "body": body, "more_body": more})
                 self._unsent = 0
+                self.bytes_down += size
             else:
                 await self._deliver_pieces(memoryview(chunk), some, is_last=left == 0)
 
@@ -141,6 +143,7 @@ class Relay(Exchange):
             more = not (is_last and sent == len(chunk))
             await self.send({"type": "http.response.body", "body": piece, "more_body": more})
             self._unsent = 0
+            self.bytes_down += len(piece)
             self._tail = (self._tail + piece[-4:])[-4:]
 
     async def hear(self, message: Message) -> None:

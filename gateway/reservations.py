@@ -9,12 +9,13 @@ from gateway.domain.allowance import (
     Holding,
     Refused,
     close,
+    cost_in,
     give_back_newest,
     settle,
     take_whole,
     void,
 )
-from gateway.domain.limits import Direction
+from gateway.domain.limits import Credits, Direction
 from gateway.ledgers.rates import Standing
 from gateway.supply import Supplies, Supply
 from gateway.waiting import Needs
@@ -24,6 +25,7 @@ class Purse(Protocol):
     """The allowance that it is part of."""
 
     standing: Standing | None
+    has_credits: bool
     is_flat: bool
     """A call costs what was reserved for it."""
     data: Mapping[Direction, Supplies]
@@ -43,12 +45,15 @@ class Purse(Protocol):
 class Reservation:
     """One exchange's part: what it reserved, what it took since. Settled exactly once."""
 
-    __slots__ = ("_is_settled", "_taken", "allowance")
+    __slots__ = ("_is_settled", "_taken", "allowance", "credits", "events")
 
     def __init__(self, allowance: Purse, taken: dict[Holding, int]) -> None:
         self.allowance = allowance
         self._taken = taken
         self._is_settled = False
+        self.credits = 0
+        """What it cost, once it is settled."""
+        self.events = 0
 
     def take_bytes(self, direction: Direction, wanted: int) -> int:
         """Bytes that may be passed on now; 0: `await wait_bytes()`."""
@@ -79,7 +84,9 @@ class Reservation:
 
     async def take_events(self, wanted: int) -> int:
         """How many of so many messages to the client may be passed on; 0 is the end."""
-        return await self._take_or_wait(self.allowance.messages[Direction.DOWN], wanted)
+        granted = await self._take_or_wait(self.allowance.messages[Direction.DOWN], wanted)
+        self.events += granted
+        return granted
 
     async def cover(self, count: Mapping[str, int]) -> bool:
         """Reserve as often as the units counted so far cost; False: nothing is left for it."""
@@ -162,6 +169,8 @@ class Reservation:
     def _close(self) -> None:
         assert not self._is_settled
         self._is_settled = True
+        if self.allowance.has_credits:
+            self.credits = cost_in(self._taken, Credits)
         close(self._taken)
         if self.allowance.standing is not None:
             self.allowance.standing.release()

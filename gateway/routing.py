@@ -41,6 +41,11 @@ class News:
 class Source(Protocol):
     """Reads from a thread of its own and tells of every reading that succeeded."""
 
+    unreadable: int
+    """Bodies that did not compile."""
+    failures: int
+    """Readings that the database did not answer."""
+
     def follow(self, tell: Callable[[News], None]) -> None: ...
     def close(self) -> None: ...
 

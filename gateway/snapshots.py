@@ -25,10 +25,7 @@ logger = logging.getLogger(__name__)
 
 class Snapshots:
     def __init__(self, *, prefix: str, poll_seconds: float = POLL_SECONDS) -> None:
-        self.unreadable = 0
-        """Bodies that did not compile."""
-        self.failures = 0
-        """Readings that the database did not answer."""
+        self.unreadable = self.failures = 0
         self._prefix = prefix
         self._poll_seconds = poll_seconds
         self._version = 0

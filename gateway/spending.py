@@ -78,6 +78,7 @@ class Allowance:
         self.messages = by_direction(self.supplies, Messages)
         self.counts_events = bool(self.messages[Direction.DOWN])
         credits = [limit for limit in grant.limits if isinstance(limit, Credits)]  # noqa: A001
+        self.has_credits = bool(credits)
         self.is_metered = any(limit.per_unit for limit in credits)
         self.is_flat = all(limit.per_call == limit.max_per_call for limit in credits)
         self._policy = (b"ratelimit-policy", policy_header(grant.limits))

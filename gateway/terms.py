@@ -8,6 +8,7 @@ from gateway.domain.answers import consumed
 from gateway.domain.exchange import ALL, End, State, bill
 from gateway.domain.routes import Timeouts
 from gateway.domain.tokens import AccessToken, Charge
+from gateway.guarding import Pass
 from gateway.identifying import Identified
 from gateway.reporting import Report
 from gateway.reservations import Reservation
@@ -18,6 +19,8 @@ from gateway.spending import Allowance
 class Terms:
     reservation: Reservation
     report: Report | None = None
+    passed: Pass | None = None
+    """Where the route is guarded."""
 
     def __init__(
         self, found: Identified, allowance: Allowance, saying: Saying, now_s: float
@@ -39,6 +42,14 @@ class Terms:
     @property
     def own_host(self) -> bool:
         return self.found.match.own_host
+
+    @property
+    def idle_ms(self) -> int | None:
+        return None if self.passed is None else self.passed.idle_ms
+
+    @property
+    def body_bytes_max(self) -> int | None:
+        return None if self.passed is None else self.passed.body_bytes_max
 
     def ends_in(self) -> tuple[float, End]:
         """Seconds from the admission to the end of what was bought, and which end that is."""

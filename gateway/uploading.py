@@ -8,7 +8,7 @@ what it did not take.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from gateway.domain.errors import GateFault
 from gateway.domain.exchange import End
@@ -51,13 +51,14 @@ class Upload:
         try:
             while more:
                 exchange.waiting_since = None
-                body, more = await self._next()
+                body, more = await self._next(clock)
                 sent = 0
                 while sent < len(body):
                     exchange.waiting_since = None
                     some = await self._granted(len(body) - sent)
                     exchange.waiting_since = clock()
                     self.has_sent = True
+                    exchange.bytes_up += some
                     yield body[sent : sent + some]
                     sent += some
         except (GateFault, LedgerUnavailable) as fault:
@@ -83,10 +84,16 @@ class Upload:
                 raise
             raise self._over() from None
 
-    async def _next(self) -> tuple[bytes, bool]:
-        message = None if self._exchange.end else await self._inbox.get()
+    async def _next(self, clock: Callable[[], float]) -> tuple[bytes, bool]:
+        exchange = self._exchange
+        exchange.owing_since = clock()
+        message = None if exchange.end else await self._inbox.get()
+        exchange.owing_since = None
         if message is None:
             raise self._over()
+        most = exchange.terms.body_bytes_max
+        if most is not None and exchange.bytes_up + len(message[0]) > most:
+            raise GateFault(End.BODY_TOO_LARGE, f"This route takes at most {most:,} bytes.")
         return message
 
     def _over(self) -> GateFault:

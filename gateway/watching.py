@@ -10,12 +10,18 @@ from typing import Protocol
 
 from gateway.domain.exchange import End
 from gateway.domain.tokens import AccessToken
+from gateway.identifying import Identified
+from gateway.reservations import Reservation
 
 LOOK_SECONDS = 0.1
 
 
 class Held(Protocol):
     """What a token was admitted to."""
+
+    now_s: float
+    reservation: Reservation
+    found: Identified
 
     @property
     def token(self) -> AccessToken: ...
@@ -25,6 +31,13 @@ class Watched(Protocol):
     """An exchange that runs."""
 
     began_at: float
+    answered_at: float | None
+    end: End | None
+    status: int | None
+    bytes_up: int
+    bytes_down: int
+    messages: int
+    undecodable: int
     listener: asyncio.Task[None] | None
 
     @property
@@ -37,7 +50,9 @@ class Watched(Protocol):
 class Watch:
     loop: asyncio.AbstractEventLoop
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[Watched], None]) -> None:
+        self.note = note
+        """Called with every exchange that has ended."""
         self._running: set[Watched] = set()
         # The set's own: every exchange comes and goes.
         self.add: Callable[[Watched], None] = self._running.add

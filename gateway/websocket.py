@@ -44,18 +44,34 @@ class WebSocketGate:
         head, offered = sift(scope["headers"], gate.config.console_cookies), read(_names(scope))
         found = self._identify(scope, head, offered, now_s)
         if isinstance(found, Refusal):
-            return await gate.refuse(found, scope, send)
-        allowance = gate.leasing.allowance(found.token.grant)
-        if allowance.is_metered:
-            unmetered = Refusal(errors.OUT_OF_SCOPE, UNMETERED, route=found.match.route.id)
-            return await gate.refuse(unmetered, scope, send, allowance)
-        admitted = allowance.acquire_now(now_s) or await allowance.acquire(now_s)
-        if not isinstance(admitted, Reservation):
-            return await gate.refuse(refusal(admitted, found), scope, send, allowance)
-        terms = Terms(found, allowance, gate.saying, time.time())
-        terms.reservation = admitted
-        asked = _asked(scope, head, found, now_s)
+            return await gate.turn_away(found, scope, send)
+        terms = Terms(found, gate.leasing.allowance(found.token.grant), gate.saying, now_s)
         conversation = Conversation(scope, receive, send, offered, terms)
+        asked = _asked(scope, head, found, now_s)
+        if found.match.route.guard is None:
+            return await self._admit(conversation, asked, offered)
+        passed = gate.pass_guard(found, scope, None)
+        if isinstance(passed, Refusal):
+            return await gate.refuse(passed, scope, send, terms.allowance)
+        terms.passed = passed
+        try:
+            return await self._admit(conversation, asked, offered)
+        finally:
+            passed.end()
+
+    async def _admit(self, conversation: Conversation, asked: Asked, offered: Offered) -> None:
+        gate, terms = self._gate, conversation.terms
+        found, allowance = terms.found, terms.allowance
+        admitted: Reservation | Refusal = Refusal(
+            errors.OUT_OF_SCOPE, UNMETERED, route=found.match.route.id
+        )
+        if not allowance.is_metered:
+            outcome = allowance.acquire_now(terms.now_s) or await allowance.acquire(terms.now_s)
+            admitted = outcome if isinstance(outcome, Reservation) else refusal(outcome, found)
+        if isinstance(admitted, Refusal):
+            gate.chronicle.refused(found.whose, admitted.problem.slug)
+            return await gate.refuse(admitted, conversation.scope, conversation.send, allowance)
+        terms.now_s, terms.reservation = time.time(), admitted
         try:
             carried = conversation.carry(self._dialed(asked, offered, terms), gate.watch)
             await conversation.run(carried, gate.watch, gate.tell)

@@ -15,6 +15,7 @@ from django.db.models import F, Q
 
 from gateway.domain import routes
 from marketplace.domain import quotes
+from marketplace.guarded import Guarded
 from marketplace.reaching import WAIT, WEIGHT, Reached
 
 SLUG = RegexValidator(
@@ -78,7 +79,7 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         return self.exclude(state=Service.State.DRAFT)
 
 
-class Service(Reached):
+class Service(Reached, Guarded):
     class State(models.TextChoices):
         DRAFT = "draft", "Draft: nobody sees it"
         PUBLISHED = "published", "Published: in the catalogue, on sale"
@@ -152,7 +153,7 @@ class RouteQuerySet(models.QuerySet["Route"]):
         return self.filter(removed_at=None)
 
 
-class Route(models.Model):
+class Route(Guarded):
     """The unit of sale: a path of a service, with everything below it."""
 
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="routes")

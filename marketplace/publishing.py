@@ -44,6 +44,7 @@ class RouteBody(TypedDict):
     methods: list[str]
     timeouts: dict[str, int]
     message_bytes_max: int
+    guards: dict[str, int]
     offers: list[OfferBody]
 
 
@@ -91,6 +92,8 @@ class ServiceBody(TypedDict):
     transform: TransformBody | None
     timeouts: dict[str, int]
     allowed_origins: list[str]
+    guards: dict[str, int]
+    provider: int
     routes: list[RouteBody]
 
 
@@ -158,6 +161,8 @@ def _service(service: Service) -> ServiceBody:
             "idle_ms": service.idle_ms,
         },
         "allowed_origins": list(service.allowed_origins),
+        "guards": service.said_guards(),
+        "provider": service.provider_id,
         "routes": [_route(service, route) for route in routes],
     }
 
@@ -217,6 +222,7 @@ def _route(service: Service, route: Route) -> RouteBody:
             name: value for name in TIMEOUTS if (value := getattr(route, name)) is not None
         },
         "message_bytes_max": route.message_bytes_max,
+        "guards": route.said_guards(),
         "offers": [_offer(price) for price in prices],
     }
 

@@ -201,6 +201,11 @@ def _credits(
     return reserved if count is None else limit.cost(count)
 
 
+def cost_in(taken: Mapping[Holding, int], kind: type[Quota]) -> int:
+    """Units of a kind; of several limits of it the first, since each counts the same again."""
+    return next((units for holding, units in taken.items() if type(holding.limit) is kind), 0)
+
+
 def close(taken: dict[Holding, int]) -> None:
     for holding in taken:
         holding.open -= 1

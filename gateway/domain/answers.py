@@ -58,7 +58,6 @@ class AnswerHead:
     adjust: str | None = None
     addresses: tuple[Pair, ...] = ()
     """Headers that name addresses: whoever knows where the gate is rewrites them."""
-    undecodable = 0
 
     def __init__(self, *, own_host: bool, has_body: bool = True) -> None:
         self.own_host = own_host

@@ -7,7 +7,7 @@ A refusal is a value: a `Problem`, and a sentence about this case. A fault is an
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.domain.exchange import End
 
@@ -32,10 +32,13 @@ WINDOW_EXHAUSTED = Problem(429, "window-exhausted", "Used up until the next wind
 RATE_EXCEEDED = Problem(429, "rate-exceeded", "Too many calls in too short a time")
 TOO_MANY_AT_ONCE = Problem(429, "too-many-at-once", "Too many calls at a time")
 OUTSIDE_SCHEDULE = Problem(429, "outside-schedule", "The grant does not work at this hour")
+TOO_MANY_FROM_HERE = Problem(429, "too-many-from-here", "Too many calls from one address")
+ROUTE_BUSY = Problem(429, "route-busy", "The route has as much to do as it takes")
 
 MALFORMED_REQUEST = Problem(400, "malformed-request", "The request cannot be passed on")
 AMBIGUOUS_PATH = Problem(400, "ambiguous-path", "The path can be read in two ways")
 ROUTE_NOT_FOUND = Problem(404, "route-not-found", "There is no such route")
+BODY_TOO_LARGE = Problem(413, "body-too-large", "The body is too large")
 REQUEST_STALLED = Problem(408, "request-stalled", "The request body did not arrive")
 
 UPSTREAM_UNREACHABLE = Problem(502, "upstream-unreachable", "The API could not be reached")
@@ -57,6 +60,8 @@ FOR_END = {
     End.UPSTREAM_TRUNCATED: UPSTREAM_INVALID,
     End.UPSTREAM_STALLED: UPSTREAM_SILENT,
     End.REQUEST_MALFORMED: MALFORMED_REQUEST,
+    End.REQUEST_STALLED: REQUEST_STALLED,
+    End.BODY_TOO_LARGE: BODY_TOO_LARGE,
     End.EXPIRED: GRANT_EXPIRED,
     End.TOKEN_EXPIRED: TOKEN_EXPIRED,
     End.REVOKED: REVOKED,
@@ -94,6 +99,8 @@ class Refusal:
     retry_after_s: int | None = None
     route: str | None = None
     """The route that can be bought, where that would help."""
+    grant_id: str = field(default="", compare=False)
+    """Whose token it was; empty: a stranger's."""
 
 
 def problem_document(problem: Problem, *, origin: str, detail: str) -> dict[str, object]:

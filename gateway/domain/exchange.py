@@ -54,6 +54,8 @@ class End(StrEnum):
     UPSTREAM_STALLED = "upstream_stalled"  # The body stood still for idle_ms.
 
     REQUEST_MALFORMED = "request_malformed"  # Framing that no upstream request can be made of.
+    REQUEST_STALLED = "request_stalled"  # Nothing more of its body for as long as a guard waits.
+    BODY_TOO_LARGE = "body_too_large"  # It outgrew its route's guard.
     CLIENT_GONE = "client_gone"
 
     EXPIRED = "expired"
@@ -92,6 +94,8 @@ BILLS: dict[End, tuple[Bill, Bill]] = {
     End.UPSTREAM_TRUNCATED: (BYTES, ALL),
     End.UPSTREAM_STALLED: (BYTES, ALL),
     End.REQUEST_MALFORMED: (NOTHING, NOTHING),
+    End.REQUEST_STALLED: (ALL, ALL),
+    End.BODY_TOO_LARGE: (ALL, ALL),
     End.CLIENT_GONE: (ALL, ALL),
     End.EXPIRED: (ALL, ALL),
     End.TOKEN_EXPIRED: (ALL, ALL),
@@ -106,6 +110,7 @@ BILLS: dict[End, tuple[Bill, Bill]] = {
 }
 
 
+UPSTREAM_FAILURES = frozenset(end for end in End if end.startswith("upstream_"))
 UNSENT = frozenset({State.RECEIVED, State.ADMITTED})
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gateway.domain import reading
 from gateway.domain.clusters import Cluster, cluster
+from gateway.domain.guards import Guard, read_guard
 from gateway.domain.paths import AmbiguousPath, canonical, segments
 from gateway.domain.transforms import TransformError
 
@@ -53,6 +54,10 @@ class Route:
     offers: tuple[Offer, ...]
     timeouts: Timeouts
     """The service's, where the route has none of its own."""
+    guard: Guard | None
+    """None: nothing is guarded. Each of them the service's, where the route has none of its own."""
+    provider: int
+    """Whose usage it is; 0: nobody's."""
     message_bytes_max: int = MESSAGE_BYTES_MAX
 
 
@@ -215,7 +220,8 @@ def _compile(body: reading.Object, prefix: str) -> RouteTable:
 def _service(entry: reading.Object) -> Service:
     routes: dict[tuple[bytes, ...], tuple[Route, ...]] = {}
     timeouts = _timeouts(entry, Timeouts())
-    for route in (_route(each, timeouts) for each in entry.parts("routes")):
+    guard, provider = read_guard(entry, Guard()), entry.integer("provider", 0)
+    for route in (_route(each, timeouts, guard, provider) for each in entry.parts("routes")):
         routes[route.path] = (*routes.get(route.path, ()), route)
     return Service(
         slug=entry.text("slug"),
@@ -238,7 +244,8 @@ def _timeouts(entry: reading.Object, default: Timeouts) -> Timeouts:
     )
 
 
-def _route(entry: reading.Object, timeouts: Timeouts) -> Route:
+def _route(entry: reading.Object, timeouts: Timeouts, service: Guard, provider: int) -> Route:
+    guard = read_guard(entry, service)
     return Route(
         id=entry.text("id"),
         name=entry.text("name"),
@@ -246,6 +253,8 @@ def _route(entry: reading.Object, timeouts: Timeouts) -> Route:
         methods=frozenset(entry.texts("methods")),
         offers=tuple(_offer(each) for each in entry.parts("offers")),
         timeouts=_timeouts(entry, timeouts),
+        guard=guard if guard.is_set else None,
+        provider=provider,
         message_bytes_max=entry.integer("message_bytes_max", MESSAGE_BYTES_MAX),
     )
 

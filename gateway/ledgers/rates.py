@@ -179,6 +179,10 @@ class Standing:
 class Rates(Protocol):
     """Where refilling limits are counted."""
 
+    fallbacks: int
+    """Decisions by this node's share, because whoever counts for all was away."""
+    outages: int
+
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     def standing(self, grant_id: str, limits: Sequence[Limit]) -> Standing | None:
@@ -213,6 +217,7 @@ class LocalRates:
         self._lock = lock
         self._clock = clock
         self.is_sole = lock is None
+        self.fallbacks = self.outages = 0  # Nobody else is asked.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rates")
         self._looking: asyncio.Task[None] | None = None
 

@@ -1,5 +1,5 @@
 """The provider's and the staff's side of the catalogue. One module a resource."""
 
-from marketplace.admin import price, provider, route, service
+from marketplace.admin import price, provider, route, service, usage
 
-__all__ = ["price", "provider", "route", "service"]
+__all__ = ["price", "provider", "route", "service", "usage"]

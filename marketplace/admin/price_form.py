@@ -4,10 +4,13 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from gateway.domain.limits import parse_limits
+from marketplace import guarding
 from marketplace.admin import limit_fields, meter_fields
 from marketplace.admin.generic import ModelForm
 from marketplace.domain import plans
 from marketplace.domain.quotes import JsonObject
+from marketplace.domain.undercutting import undercut
 from marketplace.models import ACCESS_SECONDS_MAX, Route, RouteQuote
 
 UNITS = [(unit, f"{unit}s") for unit in plans.DURATIONS if unit != "second"]
@@ -77,7 +80,16 @@ class PriceForm(limit_fields.LimitsForm, meter_fields.MeterForm, ModelForm[Route
             if self.instance.access_seconds > ACCESS_SECONDS_MAX:
                 self.add_error("access_count", "Access lasts ten years at most.")
         self._check_no_other_draft(cleaned)
+        if not self.errors:
+            self._check_guards(cleaned["route"])
         return cleaned
+
+    def _check_guards(self, route: object) -> None:
+        assert isinstance(route, Route)
+        price = self.instance
+        guard = guarding.guard_of(route, route.service)
+        if said := undercut(guard, parse_limits(price.limits), price.access_seconds):
+            self.add_error(None, f"The route's guards would take away what is sold: {said}.")
 
     def _check_no_other_draft(self, cleaned: dict[str, object]) -> None:
         route = cleaned.get("route")

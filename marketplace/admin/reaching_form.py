@@ -10,7 +10,7 @@ from gateway.domain import transforms
 from gateway.domain.clusters import Tls
 from gateway.domain.paths import AmbiguousPath, canonical
 from gateway.upstream import is_usable
-from marketplace.admin.generic import ModelForm
+from marketplace.admin.guard_form import GuardForm
 from marketplace.models import Service
 from marketplace.reaching import PEM_LENGTH_MAX
 
@@ -25,7 +25,7 @@ class WriteOnly(forms.Textarea):
         return None
 
 
-class ReachingForm(ModelForm[Service]):
+class ReachingForm(GuardForm[Service]):
     new_tls_key = forms.CharField(
         label="its private key",
         required=False,

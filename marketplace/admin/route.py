@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.db.models import QuerySet
+from django.forms import Form
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -12,6 +13,7 @@ from django.utils.html import format_html
 
 from marketplace import holding
 from marketplace.admin.generic import FieldGroups, FieldOptions, Fieldsets
+from marketplace.admin.guard_form import GUARDS
 from marketplace.admin.route_form import RouteForm
 from marketplace.admin.scoping import OwnRowsInline, PublishedAdmin
 from marketplace.domain import plans
@@ -75,12 +77,18 @@ class RouteAdmin(PublishedAdmin[Route]):
         return [
             (None, {"fields": self.get_fields(request, obj)}),
             ("How long the gate waits for your API (ms)", own),
+            ("Guards", GUARDS),
         ]
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Route | None = None
     ) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}
+
+    def save_model(self, request: HttpRequest, obj: Route, form: Form, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if isinstance(form, RouteForm) and form.binds_later:
+            messages.warning(request, form.binds_later)
 
     def get_deleted_objects(
         self, objs: Sequence[Route] | QuerySet[Route], request: HttpRequest

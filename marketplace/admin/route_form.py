@@ -8,15 +8,17 @@ from django.utils import timezone
 
 from gateway.domain.paths import AmbiguousPath, canonical
 from marketplace import holding
-from marketplace.admin.generic import BaseInlineFormSet, ModelForm
+from marketplace.admin.generic import BaseInlineFormSet
+from marketplace.admin.guard_form import GuardForm
 from marketplace.domain.coverage import Claim
+from marketplace.guarded import SAID
 from marketplace.models import Route, Service
 
 MESSAGE_BYTES_LIMIT = 64 * 1024 * 1024
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-class RouteForm(ModelForm[Route]):
+class RouteForm(GuardForm[Route]):
     methods = forms.MultipleChoiceField(
         choices=[(method, method) for method in METHODS],
         required=False,
@@ -28,7 +30,7 @@ class RouteForm(ModelForm[Route]):
         model = Route
         labels = {"message_bytes_max": "longest WebSocket message, in bytes"}
         fields = ["service", "name", "slug", "path", "methods", "description"]
-        fields += ["connect_ms", "first_byte_ms", "idle_ms", "message_bytes_max"]
+        fields += ["connect_ms", "first_byte_ms", "idle_ms", "message_bytes_max", *SAID]
 
     def clean_message_bytes_max(self) -> int:
         size = self.cleaned_data["message_bytes_max"]
@@ -50,6 +52,7 @@ class RouteForm(ModelForm[Route]):
         alone = isinstance(service, Service) and not self.errors
         if alone and isinstance(service, Service):
             check_together(service, [self])
+            self._clean_guards(cleaned, [self.instance] if self.instance.pk else [])
         return cleaned
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST
 from gateway.addresses import Policy
 from marketplace import probing, publishing
 from marketplace.admin.generic import FieldOptions, Fieldsets
+from marketplace.admin.guard_form import GUARDS
 from marketplace.admin.route_form import InlineRouteForm, RouteFormSet
 from marketplace.admin.scoping import OwnRowsInline, PublishedAdmin, seller
 from marketplace.admin.service_form import ServiceForm, UpstreamForm, UpstreamFormSet, refusal
@@ -163,6 +164,7 @@ class ServiceAdmin(PublishedAdmin[Service]):
         return [
             *sets,
             ("How long the gate waits for your API (ms)", waits),
+            ("Guards", GUARDS),
             ("Several upstreams", SEVERAL),
             ("TLS to your API", TLS),
             ("Your API's own key", CREDENTIAL),
@@ -188,6 +190,8 @@ class ServiceAdmin(PublishedAdmin[Service]):
         if owner is not None:
             obj.provider = owner
         super().save_model(request, obj, form, change)
+        if isinstance(form, ServiceForm) and form.binds_later:
+            messages.warning(request, form.binds_later)
 
     def delete_model(self, request: HttpRequest, obj: Service) -> None:
         with transaction.atomic():

@@ -13,6 +13,7 @@ from gateway.addresses import AddressRefused, Policy, Unresolvable, check_upstre
 from marketplace import holding
 from marketplace.admin.generic import BaseInlineFormSet, ModelForm
 from marketplace.admin.reaching_form import LINES, PEM, ReachingForm
+from marketplace.guarded import SAID
 from marketplace.models import Route, Service, Upstream
 
 HOST = re.compile(
@@ -23,7 +24,7 @@ ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 PRIVATE_HINT = "Who runs this gateway can allow its network: UPSTREAM_NETWORKS."
 # First segments that the site itself answers.
 RESERVED = {"admin", "apicharge", "gate", "llms.txt", "openapi.json", "problems", "services"}
-RESERVED |= {"static", ".well-known"}
+RESERVED |= {"static", ".well-known", "livez", "readyz", "metrics"}
 
 
 class OriginsField(forms.CharField):
@@ -68,6 +69,7 @@ class ServiceForm(ReachingForm):
             "connect_ms",
             "first_byte_ms",
             "idle_ms",
+            *SAID,
             "balancing",
             "health_path",
             "health_interval_ms",
@@ -117,12 +119,15 @@ class ServiceForm(ReachingForm):
         hidden = "state" in self.changed_data and cleaned.get("state") == Service.State.DRAFT
         if self.instance.pk and (moved or hidden):
             self._check_not_held(min(moved, default="state"))
+        self._clean_guards(cleaned, self._standing() if self.instance.pk else [])
         return cleaned
 
+    def _standing(self) -> list[Route]:
+        routes = Route.objects.standing().filter(service=self.instance.pk)
+        return list(routes.select_related("service"))
+
     def _check_not_held(self, field: str) -> None:
-        routes = list(
-            Route.objects.standing().filter(service=self.instance.pk).select_related("service")
-        )
+        routes = self._standing()
         held = holding.hold(routes, timezone.now().timestamp()) if routes else None
         if held and field == "state":
             self.add_error("state", f"{held.words()}. Withdraw the service: that ends sales only.")

@@ -54,6 +54,21 @@ GATE = [
         "Wait for as long as Retry-After says: then its hours begin.",
     ),
     Explained(
+        "too-many-from-here",
+        429,
+        "Too many calls from one address",
+        "The route, or this gateway, is guarded against more calls from one address: of calls "
+        "without a valid token, and of grants that sell no rate or concurrency of their own.",
+        "Wait for as long as Retry-After says. Nothing has to be paid.",
+    ),
+    Explained(
+        "route-busy",
+        429,
+        "The route has as much to do as it takes",
+        "The provider guards the route against more calls than this, from all callers together.",
+        "Wait for as long as Retry-After says. Nothing was charged.",
+    ),
+    Explained(
         "invalid-token",
         401,
         "The token is not valid here",

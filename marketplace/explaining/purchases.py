@@ -14,8 +14,9 @@ PURCHASES = [
         "body-too-large",
         413,
         "The body is too large",
-        "No request of this protocol needs a body of that size.",
-        "Send the documented fields only.",
+        "The body is larger than this address takes: a route may be guarded by its provider, and "
+        "no request to the purchase endpoints needs more than 64 KiB.",
+        "Send less; the detail says how much is taken, and the route's guards are in its 402.",
     ),
     Explained(
         "method-not-allowed",

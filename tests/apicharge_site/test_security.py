@@ -143,3 +143,26 @@ def test_secret_does_not_show_itself() -> None:
     secret = state.Secret(SEED)
     assert SEED not in f"{secret} {secret!r} {[secret]} {vars(secret).keys()}"
     assert secret.reveal() == SEED
+
+
+def test_unpaid_calls_are_bounded_as_the_setting_says(tmp_path: Path) -> None:
+    default = settings_of(tmp_path, "UNPAID_CALLS")
+    assert default.stdout.strip() == "[Pace(count=3000, window_s=60)]"
+    none = settings_of(tmp_path, "UNPAID_CALLS", APICHARGE_UNPAID_CALLS="")
+    assert none.stdout.strip() == "[None]"
+    for wrong in ("60", "0/60", "60/0", "-1/60", "60/60/60", "a/b"):
+        said = settings_of(tmp_path, "UNPAID_CALLS", APICHARGE_UNPAID_CALLS=wrong)
+        assert "APICHARGE_UNPAID_CALLS must be" in said.stderr
+
+
+def test_metrics_token_does_not_show_itself(tmp_path: Path) -> None:
+    assert settings_of(tmp_path, "METRICS_TOKEN").stdout.strip() == "[None]"
+    given = settings_of(tmp_path, "METRICS_TOKEN", APICHARGE_METRICS_TOKEN="f" * 32)
+    assert given.stdout.strip() == "[Secret(…)]"
+    named = tmp_path / "token"
+    named.write_text("e" * 32 + "\n")
+    file = settings_of(tmp_path, "METRICS_TOKEN", APICHARGE_METRICS_TOKEN_FILE=str(named))
+    assert file.stdout.strip() == "[Secret(…)]"
+    short = settings_of(tmp_path, "METRICS_TOKEN", APICHARGE_METRICS_TOKEN="short5hort")
+    assert "APICHARGE_METRICS_TOKEN must be" in short.stderr
+    assert "short5hort" not in short.stderr

@@ -13,6 +13,7 @@ from gateway.domain.headers import sift
 from gateway.domain.routes import compile_table
 from gateway.domain.tokens import GRANT_NBF_SKEW_S, kid_of
 from gateway.forwarding import upstream_request
+from gateway.guarding import Guarding
 from gateway.identifying import Identified, Identifying
 from gateway.routing import News, Revoked, Routing
 from tests.gateway.e2e.world import GRANT_SEED, World, token
@@ -27,7 +28,9 @@ class Desk:
         self.world = World(home)
         self.world.upstream.port = 9
         self.routing = Routing(self.world.source)
-        self.identifying = Identifying(self.routing, tokens_kept=tokens_kept)
+        self.identifying = Identifying(
+            self.routing, Guarding(None, time.monotonic), tokens_kept=tokens_kept
+        )
         self.now_s = time.time()
 
     def hear(self, news: News) -> None:

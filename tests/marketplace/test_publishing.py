@@ -47,6 +47,8 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
                 "transform": None,
                 "timeouts": {"connect_ms": 5000, "first_byte_ms": 100_000, "idle_ms": 300_000},
                 "allowed_origins": ["https://app.example"],
+                "guards": {},
+                "provider": service.provider_id,
                 "routes": [
                     {
                         "id": "weather/forecast",
@@ -55,6 +57,7 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
                         "methods": ["GET", "HEAD"],
                         "timeouts": {"first_byte_ms": 500},
                         "message_bytes_max": 2**20,
+                        "guards": {},
                         "offers": [
                             {
                                 "name": "Hour pass",

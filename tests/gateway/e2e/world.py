@@ -50,6 +50,7 @@ class HeldSource:
     def __init__(self) -> None:
         self.tell: Callable[[News], None] = lambda news: None
         self.first: News | None = None
+        self.unreadable = self.failures = 0
 
     def follow(self, tell: Callable[[News], None]) -> None:
         self.tell = tell
