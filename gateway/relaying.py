@@ -56,8 +56,7 @@ class Relay(Exchange):
             answer = await sender(asked, None if upload is None else upload.stream)
             self.waiting_since = None
             self.answered_at = watch.loop.time()
-            self.state = ANSWERED
-            self.status = answer.status
+            self.state, self.status = ANSWERED, answer.status
             head = self._answer_head(answer)
             if head.adjust is not None:
                 await self.terms.adjust(head.adjust)
