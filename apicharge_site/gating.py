@@ -87,11 +87,12 @@ class MountedGate:
         self._gate = gate
         self._sockets = WebSocketGate(gate)
         self._starting: asyncio.Task[None] | None = None
+        self._has_started = False
         self.owns = gate.owns
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         # Hands over without a coroutine of its own: each would cost every call.
-        if self._has_started():
+        if self._has_started:
             return self._gate(scope, receive, send)
         return self._started(scope, receive, send)
 
@@ -100,29 +101,29 @@ class MountedGate:
         await self._gate(scope, receive, send)
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._has_started():
+        if not self._has_started:
             await self.start()
         await self._sockets(scope, receive, send)
 
     async def start(self) -> None:
-        if self._starting is None or (self._starting.done() and not self._has_started()):
-            self._starting = asyncio.get_running_loop().create_task(self._gate.start())
+        if self._starting is None or (self._starting.done() and not self._has_started):
+            self._starting = asyncio.get_running_loop().create_task(self._start())
         # Whoever gives up waiting must not leave a gate that is started half.
         await asyncio.shield(self._starting)
 
-    def _has_started(self) -> bool:
-        task = self._starting
-        return task is not None and task.done() and task.exception() is None
+    async def _start(self) -> None:
+        await self._gate.start()
+        self._has_started = True
 
     async def stop(self) -> None:
-        if self._has_started():
+        if self._has_started:
             await self._gate.stop()
 
     def figures(self) -> Iterator[Figure | Histogram]:
         return figures(self._gate)
 
     async def is_ready(self) -> bool:
-        if not self._has_started():
+        if not self._has_started:
             await self.start()
         return self._gate.routing.table is not None and self._gate.routing.is_fresh()
 

@@ -18,7 +18,7 @@ from types import FrameType
 
 import uvicorn
 
-from apicharge_site.asgi import application, health
+from apicharge_site.asgi import health, routed
 from apicharge_site.state import Certificate
 from gateway.http2.connection import Http2Protocol
 from gateway.http2.negotiating import HTTP1, HTTP2, Factory, Negotiated, tls_context
@@ -109,7 +109,8 @@ def serve(
 ) -> bool:
     """Serve until told to end; False if it could not start."""
     config = uvicorn.Config(
-        application,
+        routed,
+        interface="asgi3",
         http=HttpProtocol,
         ws=WebSocketProtocol,
         **OPTIONS,

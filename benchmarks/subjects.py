@@ -73,11 +73,12 @@ def subjects(home: Path) -> Iterator[tuple[Mapping[str, Subject], Gate]]:
         if not peers.why_no_envoy():
             port = free_port()
             start(ENVOY, port, peers.envoy(home, port, upstream))
-        port = free_port()
-        start(PLAIN, port, [sys.executable, "-m", "benchmarks.plain", str(port), origin])
         gate = Gate(home, origin)
         gate.publish(routes=1)
         [token] = gate.sell()
+        port = free_port()
+        # Asked with the same requests, token and all.
+        start(PLAIN, port, [sys.executable, "-m", "benchmarks.plain", str(port), origin], token)
         process = stack.enter_context(gate.serving(PROXY_CORE))
         found[GATE] = Subject(GATE, process, gate.base, token)
         yield found, gate

@@ -13,12 +13,14 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from gateway.domain.routes import RouteTable, RouteTableError, compile_table
 from gateway.ledgers import booking
+from gateway.ledgers.connecting import Changes
 from gateway.models import Revocation, Snapshot
 from gateway.routing import News, Revoked
 
 POLL_SECONDS = 0.25
 OVERLAP_SECONDS = 60.0
 """Longer than any transaction that revokes takes to commit."""
+NO_NEWS = News(None)
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +47,17 @@ class Snapshots:
             self._thread.join()
 
     def _run(self, tell: Callable[[News], None]) -> None:
+        changes, news = Changes(), NO_NEWS
         try:
             while not self._closing.is_set():
                 try:
-                    tell(self._read())
+                    changed = changes.look(connection)
+                    # Whoever has run out is told of until that is over.
+                    news = self._read() if changed or news.run_out else NO_NEWS
+                    tell(news)
                 except (DatabaseError, InterfaceError):
                     self.failures += 1
+                    changes = Changes()
                     logger.warning("The snapshot cannot be read now.", exc_info=True)
                     connection.close()
                 self._closing.wait(self._poll_seconds)

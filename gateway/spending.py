@@ -19,10 +19,7 @@ from gateway.domain.allowance import (
     Why,
     Words,
     give_back_newest,
-    policy_header,
-    rate_limit_names,
     reserve,
-    retry_after_s,
     take,
 )
 from gateway.domain.limits import Credits, Data, Direction, Messages, is_quota
@@ -31,6 +28,7 @@ from gateway.ledgers.port import LedgerUnavailable
 from gateway.ledgers.rates import Rates
 from gateway.reservations import Reservation
 from gateway.supply import Supplies, Supply, by_direction
+from gateway.telling import Telling
 from gateway.waiting import Asks, Needs, Waiter
 
 WAIT_S = 2.5  # For the ledger's answer; its own lock timeout is 2 s.
@@ -77,16 +75,12 @@ class Allowance:
         self.data = by_direction(self.supplies, Data)
         self.messages = by_direction(self.supplies, Messages)
         self.counts_events = bool(self.messages[Direction.DOWN])
+        self._arrange()
         credits = [limit for limit in grant.limits if isinstance(limit, Credits)]  # noqa: A001
         self.has_credits = bool(credits)
         self.is_metered = any(limit.per_unit for limit in credits)
         self.is_flat = all(limit.per_call == limit.max_per_call for limit in credits)
-        self._policy = (b"ratelimit-policy", policy_header(grant.limits))
-        self._names = rate_limit_names(grant.limits)
-        self._left_format = ", ".join(
-            f'"{self._names[supply.index]}";r=%d;t=%d' for supply in self.supplies
-        ).encode()
-        self._expires = self._expiring()
+        self._telling = Telling(grant.limits, self.supplies, self.standing, desk.clock)
 
     def acquire_now(self, now_s: float) -> "Reservation | Refused | Unavailable | None":
         """Reserve one call of what is held. None: `await acquire()`."""
@@ -109,7 +103,7 @@ class Allowance:
         now = self._clock()
         if now >= self._valid_until or now >= self._desk.spend_until:
             return None
-        taken = reserve(self.holdings, self._costs)
+        taken = reserve(self._charged, self._needed)
         if taken is None:
             return None
         return Reservation(self, taken)
@@ -254,7 +248,6 @@ class Allowance:
         self.opened = True
         if first_used_at_s is not None and self.grant.access_seconds is not None:
             self.ends_at_s = min(self.ends_at_s, first_used_at_s + self.grant.access_seconds)
-            self._expires = self._expiring()
 
     def refresh(self) -> None:
         """Leave windows that are over."""
@@ -270,6 +263,14 @@ class Allowance:
     def renew(self, supply: Supply) -> None:
         """An empty holding in place of the former; the desk settles that by its slot."""
         self.holdings[supply.position] = supply.start(self._desk.words)
+        self._arrange()
+        self._telling.renewed()
+
+    def _arrange(self) -> None:
+        """What every call asks of the holdings, put in order once for each of their windows."""
+        costs = list(zip(self.holdings, self._costs, strict=True))
+        self._charged = tuple((holding, cost) for holding, cost in costs if cost)
+        self._needed = tuple(holding for holding, cost in costs if not cost)
 
     def needs(self) -> tuple[list[int], list[int]]:
         """Units waited for, by limit, and the most of them that somebody needs at once."""
@@ -313,25 +314,9 @@ class Allowance:
                 return supply.ruling
         return None
 
-    def _expiring(self) -> tuple[bytes, bytes]:
-        return b"apicharge-expires", b"%d" % self.ends_at_s
-
     def headers(self, now_s: float) -> Headers:
-        """On every answer to a call with a valid token: what is left, as far as this node knows."""
-        grant_left_s = max(0, int(self.ends_at_s - now_s))
-        figures: list[int] = []
-        for supply in self.supplies:
-            reset_s, holding = grant_left_s, supply.holding
-            if supply.window_until != math.inf:
-                reset_s = min(reset_s, retry_after_s(supply.window_until - self._clock()))
-            figures += (supply.left + holding.amount - holding.spent, reset_s)
-        left = self._left_format % tuple(figures)
-        if self.standing is not None:
-            members = [*filter(None, [left.decode()]), *self.standing.members(self._names)]
-            left = ", ".join(members).encode()
-        if not self._policy[1]:
-            return [self._expires]
-        return [self._policy, (b"ratelimit", left), self._expires]
+        """On every answer to a call with a valid token."""
+        return self._telling.headers(now_s, self.ends_at_s)
 
     @property
     def is_idle(self) -> bool:

@@ -87,6 +87,14 @@ class Holding:
         self.spent_words[self.slot] = spent
         self.spent = spent
 
+    def hold(self, units: int) -> None:
+        """Spend, for a reservation that may still give back."""
+        spent = self.spent + units
+        assert spent <= self.amount
+        self.spent_words[self.slot] = spent
+        self.spent = spent
+        self.open += 1
+
     def unspend(self, units: int) -> None:
         spent = self.spent - units
         assert spent >= 0
@@ -94,36 +102,35 @@ class Holding:
         self.spent_words[self.slot] = spent
 
 
-def reserve(holdings: Sequence[Holding], costs: Sequence[int]) -> dict[Holding, int] | None:
-    """Take every cost, or none. A limit without a cost per call must still have a unit left."""
-    for index, cost in enumerate(costs):
-        holding = holdings[index]
-        if holding.amount - holding.spent < (cost or 1):
+def reserve(
+    charged: Sequence[tuple[Holding, int]], needed: Iterable[Holding] = ()
+) -> dict[Holding, int] | None:
+    """Take every cost, or none. What has no cost for a call must still have a unit left."""
+    for holding, cost in charged:
+        if holding.amount - holding.spent < cost:
             return None
-    taken: dict[Holding, int] = {}
-    for index, cost in enumerate(costs):
-        if cost:
-            holding = holdings[index]
-            holding.spend(cost)
-            holding.open += 1
-            taken[holding] = cost
-    return taken
+    for holding in needed:
+        if holding.amount <= holding.spent:
+            return None
+    for holding, cost in charged:
+        holding.hold(cost)
+    return dict(charged)
 
 
 def take(taken: dict[Holding, int], holdings: Iterable[Holding], wanted: int) -> int:
     """Take as many units, up to `wanted`, as all of `holdings` can give. Spent from now on."""
-    granted = min((holding.amount - holding.spent for holding in holdings), default=wanted)
-    granted = min(granted, wanted)
-    if granted <= 0:
+    for holding in holdings:
+        wanted = min(wanted, holding.amount - holding.spent)
+    if wanted <= 0:
         return 0
     for holding in holdings:
-        holding.spend(granted)
-        before = taken.get(holding)
-        if before is None:
-            holding.open += 1
-            before = 0
-        taken[holding] = before + granted
-    return granted
+        if holding in taken:
+            holding.spend(wanted)
+            taken[holding] += wanted
+        else:
+            holding.hold(wanted)
+            taken[holding] = wanted
+    return wanted
 
 
 def take_whole(taken: dict[Holding, int], costs: Sequence[tuple[Holding, int]]) -> bool:

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 from gateway.domain.allowance import Refused, Unavailable, Why, retry_after_s
@@ -28,8 +29,8 @@ Refusal = Refused | Unavailable
 logger = logging.getLogger(__name__)
 
 
-def boottime() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+boottime: Callable[[], float] = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+"""Seconds that run on while the machine sleeps."""
 
 
 class Hours:

@@ -12,12 +12,12 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F
 
-from gateway.ledgers.connecting import own_connection
+from gateway.ledgers.connecting import Changes, own_connection
 from gateway.ledgers.port import Follower, News
 from gateway.models import Lease
 
 CHANNEL = "apicharge_ledger"
-POLL_S = 0.01
+POLL_S = 0.02
 STOP_CHECK_S = 0.25
 RECONNECT_S = 0.5
 
@@ -74,16 +74,12 @@ class _Following(threading.Thread):
                 self._news(self._recalled())
 
     def _poll(self, connection: BaseDatabaseWrapper) -> None:
-        seen = None
+        changes = Changes()
         while not self._stopping.is_set():
             if not self._attending.is_set():
                 self._attending.wait()
-                seen = None
-            with connection.cursor() as cursor:
-                cursor.execute("PRAGMA data_version")
-                version = cursor.fetchone()
-            if version != seen:
-                seen = version
+                changes = Changes()
+            if changes.look(connection):
                 self._news(self._recalled())
             self._stopping.wait(POLL_S)
 

@@ -34,7 +34,7 @@ def holding(limit: Limit, amount: int, words: dict[int, int], slot: int = 16) ->
 def test_a_reservation_is_in_the_journal_at_once() -> None:
     words: dict[int, int] = {}
     held = holding(CALLS, 5, words)
-    assert reserve([held], [1]) == {held: 1}
+    assert reserve([(held, 1)]) == {held: 1}
     assert words == {16: 1}
     assert held.held == 4
 
@@ -42,16 +42,16 @@ def test_a_reservation_is_in_the_journal_at_once() -> None:
 def test_a_refusal_by_a_later_limit_takes_nothing_of_the_earlier() -> None:
     words: dict[int, int] = {}
     calls, credit = holding(CALLS, 5, words, 16), holding(CREDITS, 9, words, 17)
-    assert reserve([calls, credit], [1, 10]) is None
+    assert reserve([(calls, 1), (credit, 10)]) is None
     assert (calls.held, credit.held, calls.open, words) == (5, 9, 0, {})
 
 
 def test_a_call_needs_a_unit_left_of_what_it_does_not_reserve() -> None:
     words: dict[int, int] = {}
     calls, data = holding(CALLS, 5, words, 16), holding(DOWN, 0, words, 17)
-    assert reserve([calls, data], [1, 0]) is None
+    assert reserve([(calls, 1)], [data]) is None
     data.amount = 1
-    assert reserve([calls, data], [1, 0]) == {calls: 1}
+    assert reserve([(calls, 1)], [data]) == {calls: 1}
 
 
 def test_bytes_are_cut_to_what_the_tightest_limit_holds() -> None:
@@ -86,7 +86,7 @@ def test_settling_charges_the_real_cost_and_never_more_than_was_reserved(
 ) -> None:
     words: dict[int, int] = {}
     holdings = [holding(CALLS, 100, words, 16), holding(CREDITS, 100, words, 17)]
-    taken = reserve(holdings, [1, 10])
+    taken = reserve(list(zip(holdings, [1, 10], strict=True)))
     assert taken is not None
     settle(taken, credits=real_credits, calls=calls)
     close(taken)
@@ -98,7 +98,7 @@ def test_settling_charges_the_real_cost_and_never_more_than_was_reserved(
 def test_a_void_exchange_costs_nothing_bytes_included() -> None:
     words: dict[int, int] = {}
     calls, down = holding(CALLS, 5, words, 16), holding(DOWN, 1000, words, 17)
-    taken = reserve([calls, down], [1, 0])
+    taken = reserve([(calls, 1)], [down])
     assert taken is not None
     take(taken, [down], 900)
     give_back(taken, down, 100)
@@ -120,7 +120,7 @@ def test_no_order_of_acts_spends_more_than_is_held_nor_forgets_a_unit(data: st.D
     going: list[dict[Holding, int]] = []
     for act in data.draw(st.lists(st.sampled_from(["reserve", "take", "settle", "void"]))):
         if act == "reserve":
-            taken = reserve(holdings, [1, 10, 0])
+            taken = reserve(list(zip(holdings, [1, 10], strict=False)), holdings[2:])
             going += [] if taken is None else [taken]
         elif going and act == "take":
             take(going[-1], holdings[2:], data.draw(st.integers(0, 20)))

@@ -104,7 +104,7 @@ class Crashes(RuleBasedStateMachine):
 
     @rule(process=processes)
     def call(self, process: Process) -> None:
-        taken = reserve([process.supply.holding], [1])
+        taken = reserve([(process.supply.holding, 1)])
         if taken is not None:
             process.going.append(taken)
 
