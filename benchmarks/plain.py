@@ -57,12 +57,17 @@ class Free:
 class Plain:
     def __init__(self, upstream: str) -> None:
         self._cluster = Cluster("plain", (Place(upstream),))
-        self._calling = Calling(Upstreams(Policy.of(["127.0.0.1/32"]), pool_idle_max=256))
+        self._upstreams = Upstreams(Policy.of(["127.0.0.1/32"]), pool_idle_max=256)
+        self._calling = Calling(self._upstreams)
         self._watch = Watch()
         self._terms = Free()
 
     async def start(self) -> None:
         self._watch.start()
+
+    async def stop(self) -> None:
+        await self._watch.stop()
+        await self._upstreams.close()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "lifespan":
@@ -95,7 +100,7 @@ class Plain:
         while (await receive())["type"] == "lifespan.startup":
             await self.start()
             await send({"type": "lifespan.startup.complete"})
-        await self._watch.stop()
+        await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
 
