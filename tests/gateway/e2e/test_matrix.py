@@ -1,0 +1,219 @@
+"""Every protocol by every limit by every way to end: what is delivered, told and charged.
+
+A grant has the limit that a cell is about and, so that every cell counts both, plenty of calls and
+bytes. Ends by the clock are brought about by moving an exchange's deadline: that the clock itself
+is right is test_cuts' and test_refilling's matter.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.domain.exchange import End
+from gateway.domain.tokens import Grant
+from tests.gateway.e2e.speaking import PATIENCE_S, SPEAKERS, Ending, Far, Speaker
+from tests.gateway.e2e.world import World, eventually, running, token
+
+PIECES = 3
+DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+ALL_DAY = {"days": DAYS, "start": "00:00", "end": "24:00"}
+PLENTY = [
+    {"kind": "calls", "count": 1000},
+    {"kind": "data", "direction": "both", "bytes": 1_000_000},
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """A limit with plenty in it, and one that PIECES pieces, or a second call, use up."""
+
+    plenty: dict[str, Any]
+    scarce: dict[str, Any]
+    refuses: str = ""
+    """What a second exchange is told beside one that runs, where it is refused then."""
+
+
+CALLS, CREDITS = {"kind": "calls"}, {"kind": "credits", "per_call": 5, "max_per_call": 5}
+SCHEDULE = {"kind": "schedule", "timezone": "UTC", "windows": [ALL_DAY]}
+RATE, CONCURRENCY = {"kind": "rate", "window_seconds": 3600}, {"kind": "concurrency"}
+LIMITS: dict[str, Callable[[str], Sold]] = {
+    "calls": lambda _: Sold(CALLS | {"count": 9}, CALLS | {"count": 1}, "quota-exhausted"),
+    "credits": lambda _: Sold(
+        CREDITS | {"credits": 99}, CREDITS | {"credits": 5}, "quota-exhausted"
+    ),
+    "data": lambda way: Sold(
+        {"kind": "data", "direction": way, "bytes": 999},
+        {"kind": "data", "direction": way, "bytes": 25},
+    ),
+    "rate": lambda _: Sold(RATE | {"count": 9}, RATE | {"count": 1}, "rate-exceeded"),
+    "concurrency": lambda _: Sold(
+        CONCURRENCY | {"count": 9}, CONCURRENCY | {"count": 1}, "too-many-at-once"
+    ),
+    "bandwidth": lambda way: Sold(
+        {"kind": "bandwidth", "direction": way, "bytes_per_second": 1_000_000},
+        {"kind": "bandwidth", "direction": way, "bytes_per_second": 100},
+    ),
+    "schedule": lambda _: Sold(SCHEDULE, SCHEDULE),
+    "time": lambda _: Sold(CALLS | {"count": 9}, CALLS | {"count": 9}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    world: World
+    far: Far
+    protocol: str
+    limit: str
+
+    def sold(self, *, scarce: bool = False) -> Grant:
+        sold = LIMITS[self.limit](SPEAKERS[self.protocol].direction)
+        return self.world.grant(limits=[sold.scarce if scarce else sold.plenty, *PLENTY])
+
+    def speaker(self, name: str = "") -> Speaker:
+        return SPEAKERS[self.protocol](self.world, self.far, f"{self.limit}{name}")
+
+    async def begun(self, grant: Grant, pieces: int = PIECES) -> Speaker:
+        speaker = self.speaker()
+        assert await speaker.begin(token(grant)) == ""
+        for _ in range(pieces - 1):
+            await speaker.piece()
+        return speaker
+
+    def cut(self, grant: Grant, end: End) -> None:
+        """As the clock would."""
+        for exchange in self.runs(grant):
+            exchange._ends_at = (0.0, end)
+
+    def runs(self, grant: Grant) -> list[Any]:
+        running = self.world.gate.watch._running
+        return [each for each in running if each.terms.token.grant.id == grant.id]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one cell: `calls` and `bytes` are what it should have cost."""
+
+    grant: Grant
+    ending: Ending
+    told: str
+    calls: int
+    bytes: int
+    is_whole: bool = False
+
+
+async def completed(cell: Cell) -> Outcome:
+    grant = cell.sold()
+    speaker = await cell.begun(grant)
+    speaker.finish()
+    return Outcome(grant, await speaker.ending(), "", 1, 30, is_whole=True)
+
+
+async def exhausted(cell: Cell) -> Outcome:
+    grant, sold = cell.sold(scarce=True), LIMITS[cell.limit](SPEAKERS[cell.protocol].direction)
+    speaker = await cell.begun(grant, pieces=2)
+    if sold.refuses:
+        assert await cell.speaker("-second").begin(token(grant)) == sold.refuses
+    speaker.push()
+    if cell.limit == "data":
+        return Outcome(grant, await speaker.ending(), "quota-exhausted", 1, 25)
+    if cell.limit == "schedule":
+        cell.cut(grant, End.OUTSIDE_SCHEDULE)
+        ending = await speaker.ending()
+        return Outcome(grant, ending, "outside-schedule", 1, ending.delivered)
+    speaker.finish()
+    return Outcome(grant, await speaker.ending(), "", 1, 30, is_whole=True)
+
+
+async def expired(cell: Cell) -> Outcome:
+    grant = cell.sold()
+    speaker = await cell.begun(grant)
+    cell.cut(grant, End.EXPIRED)
+    return Outcome(grant, await speaker.ending(), "grant-expired", 1, 30)
+
+
+async def revoked(cell: Cell) -> Outcome:
+    grant = cell.sold()
+    speaker = await cell.begun(grant)
+    cell.world.revoke(grant)
+    return Outcome(grant, await speaker.ending(), "token-revoked", 1, 30)
+
+
+async def truncated(cell: Cell) -> Outcome:
+    """By the upstream. What had passed of an answer is charged; nothing, where none was begun."""
+    grant = cell.sold()
+    speaker = await cell.begun(grant)
+    speaker.break_off()
+    ending = await speaker.ending()
+    if speaker.direction == "up":
+        return Outcome(grant, ending, "upstream-unreachable", 0, 0)
+    return Outcome(grant, ending, "upstream-invalid", 0, 30)
+
+
+async def left(cell: Cell) -> Outcome:
+    """The client is gone: it is told nothing, and the upstream learns of it."""
+    grant = cell.sold()
+    speaker = await cell.begun(grant)
+    speaker.leave()
+    await cell.far.gone[speaker.name].wait() if speaker.direction == "up" else None
+    return Outcome(grant, Ending(30, is_whole=False), "", 1, 30)
+
+
+async def closing(cell: Cell) -> Outcome:
+    grant = cell.sold()
+    speaker = await cell.begun(grant)
+    cell.world.gate.watch.cut(End.CLOSING, lambda each: each.grant.id == grant.id)
+    return Outcome(grant, await speaker.ending(), "gate-closing", 0, 30)
+
+
+ENDS: dict[str, Callable[[Cell], Awaitable[Outcome]]] = {
+    each.__name__: each
+    for each in (completed, exhausted, expired, revoked, truncated, left, closing)
+}
+REMEMBERED = {
+    "grant-expired": "expired",
+    "quota-exhausted": "exhausted",
+    "token-revoked": "revoked",
+}
+REMEMBERED |= {"outside-schedule": "outside_schedule"}
+
+
+async def judge(cell: Cell, outcome: Outcome) -> None:
+    world, grant, ending = cell.world, outcome.grant, outcome.ending
+    told = outcome.told if SPEAKERS[cell.protocol].tells else ""
+    assert (ending.is_whole, ending.told) == (outcome.is_whole, told)
+    assert ending.delivered == (outcome.bytes or ending.delivered)
+    units = {"calls": outcome.calls, "data": outcome.bytes, "credits": 5 * outcome.calls}
+    await eventually(lambda: cell.runs(grant) == [])
+    supplies = world.leasing.allowance(grant).supplies
+    charged = [world.ledger.used_of(grant, each.index) - each.holding.held for each in supplies]
+    assert charged == [units[each.limit.kind] for each in supplies]
+    if outcome.told in REMEMBERED:
+        ends = [each.reason for each in world.ledger.ends if each.grant_id == grant.id]
+        assert ends == [REMEMBERED[outcome.told]]
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("protocol", SPEAKERS)
+async def test_end_is_told_delivered_and_charged_as_sold(
+    tmp_path: Path, protocol: str, end: str
+) -> None:
+    failed: dict[str, BaseException] = {}
+    far = Far()
+
+    async def fill(cell: Cell) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await judge(cell, await ENDS[end](cell))
+        except (AssertionError, OSError, EOFError, TimeoutError) as exc:
+            failed[f"{protocol}, {cell.limit}, {end}"] = exc
+
+    async with running(World(tmp_path)) as world:
+        world.upstream.answering = far
+        world.publish(timeouts={"first_byte_ms": 60_000, "idle_ms": 60_000})
+        await asyncio.gather(*(fill(Cell(world, far, protocol, limit)) for limit in LIMITS))
+        await world.settled()
+    assert failed == {}
