@@ -7,13 +7,21 @@ when the sink has it, so a test knows what was delivered before it ends the exch
 import asyncio
 import contextlib
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from gateway.domain import closing, errors
+from tests.gateway.e2e.sockets import SocketUpstream, opening, publish
 from tests.gateway.e2e.upstreams import Reader, Request, Writer
-from tests.gateway.e2e.world import World, token
+from tests.gateway.e2e.world import World
 
 PIECE_BYTES = 10
 PATIENCE_S = 60.0  # Of a busy machine.
+TIMEOUTS = {"connect_ms": 60_000, "first_byte_ms": 60_000, "idle_ms": 60_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,19 @@ class Far:
         finally:
             self.gone[name].set()
 
+    def vanish(self) -> None:
+        for acts in self.acts.values():
+            acts.put_nowait(None)
+
+    async def talk(self, peer: ServerConnection) -> None:
+        assert peer.request is not None
+        name = peer.request.path.rpartition("/")[2]
+        while (piece := await self.acts[name].get()) is not None:
+            if not piece:
+                return await peer.close()
+            await peer.send(piece.decode())
+        return peer.transport.abort()
+
     async def _give(self, name: str, kind: str, writer: Writer) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
         writer.write(head.encode())
@@ -83,6 +104,24 @@ class Far:
         self.whole.add(name)
 
 
+@contextlib.asynccontextmanager
+async def http(world: World, far: Far) -> AsyncIterator[None]:
+    world.upstream.answering = far
+    world.publish(timeouts=TIMEOUTS)
+    yield
+
+
+@contextlib.asynccontextmanager
+async def websocket(world: World, far: Far) -> AsyncIterator[None]:
+    upstream = SocketUpstream()
+    upstream.talk = far.talk
+    await upstream.start()
+    publish(world, upstream, timeouts=TIMEOUTS)
+    yield
+    far.vanish()
+    await upstream.stop()
+
+
 class Down:
     """An answer over HTTP/1.1."""
 
@@ -90,6 +129,9 @@ class Down:
     accept = "application/octet-stream"
     one = b"0123456789"
     tells = False
+    has_messages = False
+    """What it carries is delivered whole, or not at all."""
+    upstream = staticmethod(http)
 
     def __init__(self, world: World, far: Far, name: str) -> None:
         self.world = world
@@ -127,8 +169,9 @@ class Down:
         """The upstream vanishes."""
         self.acts.put_nowait(None)
 
-    def leave(self) -> None:
+    async def leave(self) -> Ending:
         self.writer.transport.abort()
+        return Ending(self.delivered, False)
 
     async def _sink(self) -> None:
         self.delivered += len(await self._chunk())
@@ -157,11 +200,56 @@ class Events(Down):
     tells = True
 
 
+class Sockets(Down):
+    """Messages of a WebSocket's upstream."""
+
+    tells = has_messages = True
+    upstream = staticmethod(websocket)
+
+    async def begin(self, presented: str) -> str:
+        self.push()
+        try:
+            self.client: Any = await opening(self.world, presented, f"/{self.name}")
+        except InvalidStatus as exc:
+            return _problem(exc.response.body or b"")
+        await self._sink()
+        return ""
+
+    async def leave(self) -> Ending:
+        self.client.transport.abort()
+        return Ending(self.delivered, False)
+
+    async def _chunk(self) -> bytes:
+        return str(await self.client.recv()).encode()
+
+    async def ending(self) -> Ending:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self._sink()
+        code, reason = self.client.close_code, self.client.close_reason
+        if code == closing.NORMAL:
+            return Ending(self.delivered, True)
+        if reason == errors.OUTSIDE_SCHEDULE.title:
+            return Ending(self.delivered, False, errors.OUTSIDE_SCHEDULE.slug)
+        return Ending(self.delivered, False, TOLD[code])
+
+
+TOLD = {
+    4001: "token-revoked",
+    4002: "grant-expired",
+    4003: "quota-exhausted",
+    1012: "gate-closing",
+    1014: "upstream-invalid",
+}
+
+
 class Up:
     """A body over HTTP/1.1, chunked."""
 
     direction = "up"
     tells = True
+    has_messages = False
+    upstream = staticmethod(http)
 
     def __init__(self, world: World, far: Far, name: str) -> None:
         self.world = world
@@ -200,9 +288,10 @@ class Up:
     def break_off(self) -> None:
         self.acts.put_nowait(None)
 
-    def leave(self) -> None:
+    async def leave(self) -> Ending:
         self._heard.cancel()
         self.writer.transport.abort()
+        return await self.ending()
 
     async def ending(self) -> Ending:
         told = ""
@@ -224,6 +313,9 @@ def _problem(document: bytes) -> str:
 
 
 Speaker = Down | Up
-SPEAKERS: dict[str, type[Speaker]] = {"down": Down, "up": Up, "events": Events}
-
-__all__ = ["SPEAKERS", "Ending", "Far", "Speaker", "token"]
+SPEAKERS: dict[str, type[Speaker]] = {
+    "down": Down,
+    "up": Up,
+    "events": Events,
+    "websocket": Sockets,
+}

@@ -15,7 +15,7 @@ import pytest
 
 from gateway.domain.exchange import End
 from gateway.domain.tokens import Grant
-from tests.gateway.e2e.speaking import PATIENCE_S, SPEAKERS, Ending, Far, Speaker
+from tests.gateway.e2e.speaking import PATIENCE_S, PIECE_BYTES, SPEAKERS, Ending, Far, Speaker
 from tests.gateway.e2e.world import World, eventually, running, token
 
 PIECES = 3
@@ -58,6 +58,10 @@ LIMITS: dict[str, Callable[[str], Sold]] = {
         {"kind": "bandwidth", "direction": way, "bytes_per_second": 100},
     ),
     "schedule": lambda _: Sold(SCHEDULE, SCHEDULE),
+    "messages": lambda way: Sold(
+        {"kind": "messages", "direction": way, "count": 9},
+        {"kind": "messages", "direction": way, "count": 2},
+    ),
     "time": lambda _: Sold(CALLS | {"count": 9}, CALLS | {"count": 9}),
 }
 
@@ -118,8 +122,9 @@ async def exhausted(cell: Cell) -> Outcome:
     if sold.refuses:
         assert await cell.speaker("-second").begin(token(grant)) == sold.refuses
     speaker.push()
-    if cell.limit == "data":
-        return Outcome(grant, await speaker.ending(), "quota-exhausted", 1, 25)
+    if cell.limit in {"data", "messages"}:
+        some = 20 if cell.limit == "messages" or speaker.has_messages else 25
+        return Outcome(grant, await speaker.ending(), "quota-exhausted", 1, some)
     if cell.limit == "schedule":
         cell.cut(grant, End.OUTSIDE_SCHEDULE)
         ending = await speaker.ending()
@@ -157,9 +162,7 @@ async def left(cell: Cell) -> Outcome:
     """The client is gone: it is told nothing, and the upstream learns of it."""
     grant = cell.sold()
     speaker = await cell.begun(grant)
-    speaker.leave()
-    await cell.far.gone[speaker.name].wait() if speaker.direction == "up" else None
-    return Outcome(grant, Ending(30, is_whole=False), "", 1, 30)
+    return Outcome(grant, await speaker.leave(), "", 1, 30)
 
 
 async def closing(cell: Cell) -> Outcome:
@@ -177,8 +180,9 @@ REMEMBERED = {
     "grant-expired": "expired",
     "quota-exhausted": "exhausted",
     "token-revoked": "revoked",
+    "outside-schedule": "outside_schedule",
 }
-REMEMBERED |= {"outside-schedule": "outside_schedule"}
+"""What is told, and the `last_end` of the grant by it."""
 
 
 async def judge(cell: Cell, outcome: Outcome) -> None:
@@ -187,13 +191,19 @@ async def judge(cell: Cell, outcome: Outcome) -> None:
     assert (ending.is_whole, ending.told) == (outcome.is_whole, told)
     assert ending.delivered == (outcome.bytes or ending.delivered)
     units = {"calls": outcome.calls, "data": outcome.bytes, "credits": 5 * outcome.calls}
+    units["messages"] = outcome.bytes // PIECE_BYTES
     await eventually(lambda: cell.runs(grant) == [])
     supplies = world.leasing.allowance(grant).supplies
     charged = [world.ledger.used_of(grant, each.index) - each.holding.held for each in supplies]
     assert charged == [units[each.limit.kind] for each in supplies]
     if outcome.told in REMEMBERED:
+        await eventually(lambda: any(each.grant_id == grant.id for each in world.ledger.ends))
         ends = [each.reason for each in world.ledger.ends if each.grant_id == grant.id]
         assert ends == [REMEMBERED[outcome.told]]
+
+
+def carries_messages(protocol: str) -> bool:
+    return protocol in {"events", "websocket"}
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -211,9 +221,10 @@ async def test_end_is_told_delivered_and_charged_as_sold(
         except (AssertionError, OSError, EOFError, TimeoutError) as exc:
             failed[f"{protocol}, {cell.limit}, {end}"] = exc
 
-    async with running(World(tmp_path)) as world:
-        world.upstream.answering = far
-        world.publish(timeouts={"first_byte_ms": 60_000, "idle_ms": 60_000})
-        await asyncio.gather(*(fill(Cell(world, far, protocol, limit)) for limit in LIMITS))
+    speaker = SPEAKERS[protocol]
+    async with running(World(tmp_path)) as world, speaker.upstream(world, far):
+        await eventually(lambda: world.gate.routing.revision == world.version + 1)
+        limits = [each for each in LIMITS if each != "messages" or carries_messages(protocol)]
+        await asyncio.gather(*(fill(Cell(world, far, protocol, limit)) for limit in limits))
         await world.settled()
     assert failed == {}
