@@ -115,6 +115,7 @@ class Conversation(Exchange):
         if head.adjust is not None:
             await self.terms.adjust(head.adjust)
         headers = [pair for pair in head.headers if not pair[0].startswith(HANDSHAKE_HEADERS)]
+        headers += self.terms.rewritten(head.addresses, self.scope)
         return headers + self.terms.headers()
 
     async def _pass_down(self, upstream: UpstreamSocket) -> None:

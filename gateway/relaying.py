@@ -13,9 +13,8 @@ from gateway.asgi import Message, Receive, Scope, Send
 from gateway.domain.answers import CORS, AnswerHead, pass_on
 from gateway.domain.errors import FOR_END, GateFault, problem_document
 from gateway.domain.exchange import End
-from gateway.domain.headers import RequestHead, header
+from gateway.domain.headers import RequestHead
 from gateway.domain.limits import Direction
-from gateway.domain.references import References
 from gateway.exchanging import ANSWERED, SENT, Exchange
 from gateway.metered import CHUNK_BYTES_MAX, granted
 from gateway.reporting import Read, Sender
@@ -96,16 +95,11 @@ class Relay(Exchange):
         if head.is_events:
             answer.has_events()
         if head.addresses:
-            head.headers += self._references().headers(head.addresses)
+            head.headers += self.terms.rewritten(head.addresses, self.scope)
         head.headers += self.terms.headers()
         if self._cross_origin:
             head.headers += CORS
         return head
-
-    def _references(self) -> References:
-        match = self.terms.found.match
-        host = header(self.scope["headers"], b"host") or ""
-        return References(match.service.cluster, match.prefix, host, match.path)
 
     async def _deliver(self, answer: Read, head: AnswerHead, clock: Callable[[], float]) -> None:
         send, left = self.send, head.length

@@ -1,11 +1,13 @@
 """What one exchange was admitted on: by whom, what it may take and until when; and its bill."""
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
-from gateway.asgi import Headers
+from gateway.asgi import Headers, Scope
 from gateway.domain.answers import consumed
 from gateway.domain.exchange import ALL, End, State, bill
+from gateway.domain.headers import Pair, header
+from gateway.domain.references import References
 from gateway.domain.routes import Timeouts
 from gateway.domain.tokens import AccessToken, Charge
 from gateway.guarding import Pass
@@ -66,6 +68,11 @@ class Terms:
     def headers(self) -> Headers:
         """For the answer: what is left, and until when."""
         return self.allowance.headers(time.time())
+
+    def rewritten(self, addresses: Iterable[Pair], scope: Scope) -> Headers:
+        """The upstream's own addresses in an answer's headers, as they are at the gate."""
+        match, host = self.found.match, header(scope["headers"], b"host") or ""
+        return References(match.service.cluster, match.prefix, host, match.path).headers(addresses)
 
     def adjust(self, text: str) -> Awaitable[None]:
         return self._saying.adjust(self.token.grant, text)

@@ -16,7 +16,7 @@ from gateway.domain.clusters import Cluster
 from gateway.domain.headers import Pair
 from gateway.domain.transforms import Transform
 
-PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _NO_CHANGES = Transform()
 
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f]+")

@@ -77,6 +77,12 @@ def test_no_path_becomes_another_host(said: str) -> None:
     assert passed[1] not in "/\\"
 
 
+def test_upstream_of_websockets_is_known_by_its_http_address_too() -> None:
+    sockets = references("ws://api.internal/live")
+    for said in ("http://api.internal/live/b", "wss://api.internal/live/b"):
+        assert sockets.rewritten("location", said) == "/gate/files/b"
+
+
 def test_changed_paths_are_changed_back() -> None:
     changed = references(called="/v1/a", strip_prefix="/v1", add_prefix="/api")
     assert changed.rewritten("location", "/base/api/b") == "/gate/files/v1/b"

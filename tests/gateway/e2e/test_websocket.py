@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -328,3 +329,19 @@ async def test_pings_are_answered_by_each_hop(world: World, sockets: SocketUpstr
     async with opening(world, token(world.grant())) as client:
         await asyncio.wait_for(await client.ping(b"mine"), 5)
         await asyncio.wait_for(await sockets.peers[0].ping(b"theirs"), 5)
+
+
+async def test_address_in_a_refusal_leads_to_the_gate(
+    world: World, sockets: SocketUpstream
+) -> None:
+    own = f"http://127.0.0.1:{sockets.port}"
+
+    def moved(peer: ServerConnection, _request: Request) -> Response:
+        response = peer.respond(HTTPStatus.GONE, "moved")
+        response.headers["Location"] = f"{own}/base/b"
+        return response
+
+    sockets.refuse = moved
+    with pytest.raises(InvalidStatus) as refused:
+        await opening(world, token(world.grant()))
+    assert refused.value.response.headers["location"] == "/gate/files/b"
