@@ -202,6 +202,6 @@ class Calling:
                 return WELL_MIN <= answer.status <= WELL_MAX
         except (GateFault, TimeoutError):
             return False
-        except Exception:
+        except Exception:  # A bug in one check must not end them all.
             logger.exception("A health check failed by itself.")
             return False

@@ -78,7 +78,7 @@ class Exchange:
             self.end = self.end or self.ledger_end()
         except ConnectionError:  # The server's: what the upstream does is a fault of the gate's.
             self.end = self.end or End.CLIENT_GONE
-        except Exception:
+        except Exception:  # A bug ends this exchange, told and settled, and nothing else.
             logger.exception("An exchange failed.")
             self.end = self.end or End.FAULT
         finally:
@@ -114,7 +114,7 @@ class Exchange:
             self.cut(fault.end, fault.detail)
         except LedgerUnavailable:
             self.cut(self.ledger_end())
-        except Exception:
+        except Exception:  # Else the task group would end with it, and every other listener.
             logger.exception("Reading a request failed.")
             self.cut(End.FAULT)
 

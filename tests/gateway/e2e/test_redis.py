@@ -43,7 +43,7 @@ def sell(worlds: list[World], *limits: dict[str, object]) -> str:
 async def test_rate_over_three_gates_serves_exactly_what_was_sold(
     worlds: list[World], client: httpx.AsyncClient
 ) -> None:
-    presented = sell(worlds, {"kind": "rate", "count": 100, "window_seconds": 10})
+    presented = sell(worlds, {"kind": "rate", "count": 100, "window_seconds": 3600})
     answers = await asyncio.gather(
         *(
             client.get(f"{worlds[number % 3].url}/a", headers={"apicharge": presented})
