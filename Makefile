@@ -14,7 +14,7 @@ TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
-.PHONY: help demo run test check bench contract contract-test fmt soak requirements clean
+.PHONY: help demo run test autobahn check bench contract contract-test fmt soak requirements clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ test: .venv/developing ## all tests but the long ones
 
 soak: .venv/developing ## the long ones: kills, 1 GiB bodies, 200 rounds
 	$(BIN)/pytest -m soak --timeout 1800
+
+autobahn: .venv/developing ## the Autobahn test suite through the gate (needs wstest, or WSTEST="how to run it")
+	$(BIN)/pytest -m soak -rs --timeout 1800 tests/soak/test_autobahn.py
 
 check: .venv/developing ## lint, format, types, migrations
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.exceptions import InvalidHandshake, InvalidStatus, TooManyFragments
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -53,10 +53,12 @@ class UpstreamSocket(ClientConnection):
         try:
             return await self.recv_messages.get()
         except EOFError:
-            return None
+            pass
         except UnicodeDecodeError:
             self._fail(CloseCode.INVALID_DATA)
-            return None
+        except TooManyFragments:
+            self._fail(CloseCode.MESSAGE_TOO_BIG)
+        return None
 
     @property
     def ended(self) -> Close | None:

@@ -28,7 +28,7 @@ class SocketUpstream:
         self.refuse: Callable[[ServerConnection, Request], Response | None] = lambda *_: None
         self.peers: list[ServerConnection] = []
         self.heard: list[str | bytes] = []
-        self.options: dict[str, Any] = {}
+        self.options: dict[str, Any] = {"max_size": None, "compression": "deflate"}
 
     async def start(self) -> None:
         self._server: Server = await serve(
@@ -36,8 +36,6 @@ class SocketUpstream:
             "127.0.0.1",
             0,
             process_request=self._ask,
-            max_size=None,
-            compression="deflate",
             **self.options,
         )
         self.port = next(iter(self._server.sockets)).getsockname()[1]

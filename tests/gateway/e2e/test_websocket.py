@@ -325,6 +325,24 @@ async def test_message_larger_than_the_routes_limit_ends_it(
         assert await closed(client) == Close(1009, "A message of the API is too big")
 
 
+@pytest.mark.parametrize(
+    ("broken", "code"), [([b"x"] * 5000, 1009), ([b"\xff"], 1014), ([b"ok", b"\xff"], 1014)]
+)
+async def test_upstream_that_speaks_no_proper_websocket_is_closed_with_a_reason(
+    world: World, sockets: SocketUpstream, broken: list[bytes], code: int
+) -> None:
+    async def talk(peer: ServerConnection) -> None:
+        await peer.send(broken, text=True)
+        await peer.wait_closed()
+
+    sockets.talk = talk
+    grant = world.grant()
+    async with opening(world, token(grant)) as client:
+        assert (await closed(client)).code == code
+    await world.settled()
+    assert world.used(grant) == 0
+
+
 async def test_pings_are_answered_by_each_hop(world: World, sockets: SocketUpstream) -> None:
     async with opening(world, token(world.grant())) as client:
         await asyncio.wait_for(await client.ping(b"mine"), 5)

@@ -65,9 +65,11 @@ LIMITS = {
     "data up": [{"kind": "data", "direction": "up", "bytes": 1000}],
     "data down": [{"kind": "data", "direction": "down", "bytes": 1000}],
     "data both": [{"kind": "data", "direction": "both", "bytes": 1000}],
+    "messages": [{"kind": "messages", "direction": "both", "count": 100}],
     "window": [{"kind": "data", "direction": "both", "bytes": 1000, "window_seconds": 3600}],
 }
-SERVED = {"calls": 1, "credits": 2, "data up": 5, "data down": 5, "data both": 10, "window": 10}
+BYTES = {"data up": 5, "data down": 5, "data both": 10, "window": 10}
+SERVED = {"calls": 1, "credits": 2, "messages": 2, **BYTES}
 SPOILED = {**SERVED, "calls": 0, "credits": 0}
 GONE = Close(1006)
 ENDINGS: dict[str, tuple[Act, Close, Close, dict[str, int]]] = {
