@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from billing import auditing, conf
+from billing import auditing, conf, slots
 from billing.advancing import followed_ledger
 from billing.domain import freebies
 from billing.domain.errors import BillingError, QuoteExpired, QuoteInvalid, TooMany, TooOften
@@ -157,9 +157,9 @@ def check_often(act: str, client_network: str, limit: int, *, now_s: float) -> N
 
 def _check_open(wish: Wish, *, now_s: float) -> None:
     """Before the network is asked. The database counts the slots again when it is kept."""
-    open_ = Purchase.objects.filter(state=State.INSTRUCTED, expires_at_s__gte=int(now_s))
-    if open_.filter(buyer=wish.buyer).count() >= OPEN_PER_BUYER:
+    if not slots.open_to(wish.buyer, wish.client_network):
         raise _too_many_open()
+    open_ = Purchase.objects.filter(state=State.INSTRUCTED, expires_at_s__gte=int(now_s))
     if open_.filter(client_network=wish.client_network).count() >= OPEN_PER_NETWORK:
         raise TooMany(
             "There are too many open purchases from this network.", retry_after_s=RETRY_SECONDS
@@ -189,10 +189,11 @@ def _free_instruction(order: Order) -> Instruction:
 
 def _keep(wish: Wish, order: Order, instruction: Instruction, *, now_s: float) -> Purchase:
     purchase = _row(wish, order, instruction, now_s=now_s)
-    for slot in _free_slots(wish.buyer):
-        purchase.open_slot = slot
+    for slot in slots.open_to(wish.buyer, wish.client_network):
+        purchase.open_slot = slot.number
         try:
             with transaction.atomic():
+                slot.leave()
                 purchase.save(force_insert=True)
                 auditing.record(
                     action="purchase.instruct",
@@ -205,11 +206,6 @@ def _keep(wish: Wish, order: Order, instruction: Instruction, *, now_s: float) -
             continue  # Another instruction took the slot.
         return purchase
     raise _too_many_open()
-
-
-def _free_slots(buyer: str) -> list[int]:
-    taken = Purchase.objects.filter(buyer=buyer, open_slot__isnull=False)
-    return sorted(set(range(OPEN_PER_BUYER)) - set(taken.values_list("open_slot", flat=True)))
 
 
 def _row(wish: Wish, order: Order, instruction: Instruction, *, now_s: float) -> Purchase:

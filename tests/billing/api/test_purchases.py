@@ -156,6 +156,16 @@ def test_eleventh_open_instruction_of_a_buyer_is_refused(api: Api) -> None:
     assert Purchase.objects.count() == 11
 
 
+def test_strangers_do_not_take_all_of_a_buyers_instructions(api: Api) -> None:
+    home, theirs = Api("198.51.100.7"), [api.buy(quote(), BUYER) for _ in range(10)]
+    mine = [home.buy(quote(), BUYER) for _ in range(6)]
+    assert [said.status for said in mine] == [201] * 5 + [429]
+    assert api.buy(quote(), BUYER).status == 429
+    assert Purchase.objects.filter(open_slot__isnull=False).count() == 10
+    for said in (theirs[0], mine[0]):  # Without a slot, and with one.
+        assert home.authorize(said.body, BUYER).status == 202
+
+
 def test_signed_instruction_is_not_open_any_more(api: Api) -> None:
     said = [api.buy(quote(), BUYER) for _ in range(10)]
     api.authorize(said[0].body, BUYER)
