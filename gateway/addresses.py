@@ -7,6 +7,7 @@ upstream is saved (`check_upstream`) and again whenever a connection may be made
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -53,8 +54,13 @@ NOT_HTTP_PORTS = frozenset({2049, 2379, 2380, 3306, 5432, 6000, 6379, 9042, 1121
 LOW_PORTS = frozenset({80, 443})
 PORT_LOW_MAX = 1023
 LOOPBACK = "127.0.0.1"
-SCHEMES = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-SECURE = frozenset({"https", "wss"})
+PLAIN = ("http", "ws", "h2c", "grpc")
+ENCRYPTED = ("https", "wss", "h2", "grpcs")
+SCHEMES = {**dict.fromkeys(PLAIN, 80), **dict.fromkeys(ENCRYPTED, 443)}
+GRPC = frozenset({"grpc", "grpcs"})
+HTTP2 = frozenset({"h2c", "h2"}) | GRPC
+_LISTED = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+_SCHEME = re.compile(r"([a-z][a-z0-9]*)(?=://)", re.IGNORECASE)
 
 
 class AddressRefused(ValueError):
@@ -110,7 +116,15 @@ class Place:
 
     @property
     def is_secure(self) -> bool:
-        return self.scheme in SECURE
+        return self.scheme in ENCRYPTED
+
+    @property
+    def is_http2(self) -> bool:
+        return self.scheme in HTTP2
+
+    @property
+    def is_grpc(self) -> bool:
+        return self.scheme in GRPC
 
     @property
     def http(self) -> str:
@@ -119,21 +133,26 @@ class Place:
 
 
 def parse(url: str) -> Place:
+    found = _SCHEME.match(url.strip())
+    scheme = found[1].lower() if found else ""
+    if scheme not in SCHEMES:
+        raise AddressRefused(f"An upstream is a URL that begins with {_LISTED}.")
     try:
-        parsed = Url(url)
+        # Only of schemes that it knows does the client read the host as it will call it.
+        parsed = Url(_SCHEME.sub("https" if scheme in ENCRYPTED else "http", url.strip(), count=1))
     except (PyreqwestError, ValueError) as exc:
         raise AddressRefused(f"{url!r} is not a URL.") from exc
     host = parsed.host_str
-    if parsed.scheme not in SCHEMES or not host:
-        raise AddressRefused("An upstream is an http, https, ws or wss URL.")
+    if not host:
+        raise AddressRefused(f"{url!r} names no host.")
     if parsed.username or parsed.password or parsed.fragment or parsed.query_string is not None:
         raise AddressRefused("An upstream is a URL without user, query and fragment.")
     try:
         literal: Address | None = ip_address(host.strip("[]"))
     except ValueError:
         literal = None
-    port = parsed.port_or_known_default or SCHEMES[parsed.scheme]
-    return Place(parsed.scheme, host, port, parsed.path.rstrip("/"), literal)
+    port = parsed.port_or_known_default or SCHEMES[scheme]
+    return Place(scheme, host, port, parsed.path.rstrip("/"), literal)
 
 
 def check_upstream(url: str, policy: Policy) -> tuple[Address, ...]:

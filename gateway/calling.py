@@ -16,7 +16,7 @@ from gateway.domain.clusters import Cluster, HealthCheck
 from gateway.domain.errors import GateFault, UpstreamFault
 from gateway.domain.exchange import End
 from gateway.domain.routes import Service, Timeouts
-from gateway.upstream import Answer, Asked, Body, Upstreams
+from gateway.upstream import AnyAnswer, Asked, Body, Upstreams
 
 LOOK_SECONDS = 0.1
 WELL_MIN, WELL_MAX = 200, 399
@@ -55,7 +55,7 @@ class Calling:
         self.upstreams = upstreams
         self._states: dict[str, _State] = {}
 
-    def send(self, asked: Asked, body: Body | None) -> Awaitable[Answer]:
+    def send(self, asked: Asked, body: Body | None) -> Awaitable[AnyAnswer]:
         """Until the exchange is over, `asked` counts where it was sent: `asked.leave()`."""
         cluster = asked.cluster
         if len(cluster.places) == 1:

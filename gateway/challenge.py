@@ -15,9 +15,11 @@ from gateway.asgi import Headers, Reply, Scope
 from gateway.conf import GateConfig, Ports
 from gateway.domain.answers import CORS, SANDBOX, preflight
 from gateway.domain.errors import Refusal, problem_document
+from gateway.domain.grpc import CONTENT_TYPE, ending
 from gateway.domain.headers import header
 from gateway.domain.negotiation import preferred
 from gateway.domain.routes import Offer, Route, RouteTable
+from gateway.grpc import is_call
 
 DECIMALS = 7
 REPLIES_KEPT = 4096
@@ -38,6 +40,8 @@ class Challenge:
     async def reply(self, refusal: Refusal, scope: Scope, table: RouteTable | None) -> Reply:
         """`table` is the one that the refused request was decided on."""
         headers = self._headers(refusal, scope)
+        if is_call(scope):
+            return self._ended_call(refusal, headers)
         route = None if table is None else table.routes.get(refusal.route or "")
         if refusal.problem.status != 402 or route is None or table is None:
             document = problem_document(refusal.problem, origin=self._origin, detail=refusal.detail)
@@ -55,6 +59,14 @@ class Challenge:
             whole = {**self._document(route, refusal), "signable": signable}
             return _reply(refusal, headers, JSON, json.dumps(whole).encode())
         return _reply(refusal, headers, JSON, self._body(table, route, refusal))
+
+    def _ended_call(self, refusal: Refusal, headers: Headers) -> Reply:
+        trailers = ending(refusal.problem, origin=self._origin, detail=refusal.detail)
+        headers = [(b"content-type", CONTENT_TYPE.encode()), *headers, *trailers]
+        if refusal.problem.status == 402 and refusal.route is not None:
+            url = f"{self._origin}/apicharge/v1/quotes?route={quote(refusal.route, safe='')}"
+            headers.append((b"link", f'<{url}>; rel="payment"; type="application/json"'.encode()))
+        return Reply(200, headers)
 
     def preflight(self, scope: Scope, route: Route) -> Reply:
         requested = header(scope["headers"], b"access-control-request-headers")

@@ -5,7 +5,7 @@ cannot be counted: such calls go without Accept-Encoding, and events that are en
 are refused as an answer that cannot be passed on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pyreqwest.bytes import Bytes
 
@@ -33,7 +33,15 @@ def counting(send: Sender, reservation: Reservation, request: Asked) -> Sender:
 class Counted:
     """An answer whose events are counted as it is read."""
 
-    __slots__ = ("_answer", "_events", "_is_encoded", "_reservation", "_splitter", "status")
+    __slots__ = (
+        "_answer",
+        "_events",
+        "_is_encoded",
+        "_reservation",
+        "_splitter",
+        "may_have_trailers",
+        "status",
+    )
 
     def __init__(self, answer: Read, reservation: Reservation) -> None:
         self._answer = answer
@@ -42,6 +50,7 @@ class Counted:
         self._events: list[bytes] = []
         self._is_encoded = False
         self.status = answer.status
+        self.may_have_trailers = answer.may_have_trailers
 
     def headers(self) -> tuple[Iterable[Pair], int]:
         items, undecodable = self._answer.headers()
@@ -49,6 +58,9 @@ class Counted:
         encodings = {value.strip().lower() for name, value in pairs if name == "content-encoding"}
         self._is_encoded = bool(encodings - {"identity"})
         return pairs, undecodable
+
+    def trailers(self) -> Sequence[Pair]:
+        return self._answer.trailers()
 
     def has_events(self) -> None:
         if self._is_encoded:

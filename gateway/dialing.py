@@ -21,13 +21,14 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
 from gateway.addresses import Address, AddressRefused, Place, Policy, Unresolvable, parse, resolve
+from gateway.building import USER_AGENT
 from gateway.domain.closing import ABNORMAL, NO_CODE, Close
 from gateway.domain.clusters import Cluster
 from gateway.domain.errors import UpstreamFault
 from gateway.domain.exchange import End
 from gateway.domain.headers import Pair
 from gateway.domain.transforms import Transform
-from gateway.upstream import NO_ADDRESS, USER_AGENT, Asked
+from gateway.upstream import NO_ADDRESS, Asked
 
 PING_SECONDS = 20.0
 PONG_SECONDS = 20.0

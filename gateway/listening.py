@@ -50,8 +50,10 @@ class Cycle(RequestResponseCycle):
     """uvicorn's own, but that it looks at the head of an answer once and not header by header.
 
     And it says when nobody is there any more, as ASGI allows: uvicorn takes what is sent then, as
-    fast as it comes, and drops it.
+    fast as it comes, and drops it. And it knows trailers.
     """
+
+    trailers_follow = False
 
     async def send(self, message: ASGISendEvent) -> None:
         if (
@@ -61,14 +63,35 @@ class Cycle(RequestResponseCycle):
             and not self.disconnected
         ):
             self._begin(message["status"], [*self.default_headers, *message.get("headers", [])])
+            if message.get("trailers"):
+                self.trailers_follow = bool(self.chunked_encoding)
         elif message.get("more_body"):
             if self.transport.is_closing():
                 raise ClientLeft
             await super().send(message)
             if self.disconnected:  # While it waited.
                 raise ClientLeft
+        elif message["type"] == "http.response.trailers":
+            await self._end(list(message.get("headers", [])))
+        elif self.trailers_follow and message["type"] == "http.response.body":
+            await super().send({**message, "more_body": True})
         else:
             await super().send(message)
+
+    async def _end(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        if not self.trailers_follow or self.disconnected:
+            return  # The length was said, or nobody listens: there is no place for them.
+        self.trailers_follow = False
+        for name, _ in trailers:
+            _check_name(name)
+        lines = [b"0", *map(b": ".join, trailers), *_END]
+        written = b"\r\n".join(lines)
+        if len(written.translate(None, _CONTROLS)) != len(written) - 2 * (len(lines) - 1):
+            raise RuntimeError("A trailer has a line break or another control character.")
+        self.transport.write(written)
+        # The rest is uvicorn's: the end of the answer, of which nothing is left to write.
+        self.chunked_encoding, self.expected_content_length = False, 0
+        await super().send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _begin(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         self.response_started = True
@@ -167,6 +190,9 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         # Weak: the cycle has the scope, and what refers to itself is left to garbage collection.
         abort = partial(self._abort, ref(self.cycle))
         self.scope["extensions"] = {"abort": abort}  # type: ignore[dict-item]
+        for name, value in self.headers:
+            if name == b"te" and b"trailers" in value.lower():
+                self.scope["extensions"]["http.response.trailers"] = {}
 
     def on_body(self, body: bytes) -> None:
         self._body_heard_at = self.loop.time()

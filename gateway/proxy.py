@@ -28,6 +28,7 @@ from gateway.domain.errors import FOR_END, Refusal
 from gateway.domain.exchange import End
 from gateway.domain.headers import RequestHead, header, sift
 from gateway.forwarding import upstream_request
+from gateway.grpc import GrpcCall, is_call
 from gateway.guarding import Guarding, Pass
 from gateway.identifying import Identified, Identifying
 from gateway.leasing import Leasing
@@ -124,7 +125,8 @@ class Gate:
         request = upstream_request(scope, head, found, now_s)
         allowance = self.leasing.allowance(found.token.grant)
         terms = Terms(found, allowance, self.saying, now_s)
-        relay = Relay(scope, receive, send, head, terms)
+        kind = GrpcCall if is_call(scope) else Relay
+        relay = kind(scope, receive, send, head, terms)
         if found.match.route.guard is not None:
             return self._guarded(relay, request, head.length)
         admitted = allowance.acquire_now(now_s)

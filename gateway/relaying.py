@@ -7,13 +7,13 @@ a complete one would.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.asgi import Message, Receive, Scope, Send
-from gateway.domain.answers import CORS, AnswerHead, pass_on
+from gateway.domain.answers import CORS, AnswerHead, pass_on, trailing
 from gateway.domain.errors import FOR_END, GateFault, problem_document
 from gateway.domain.exchange import End
-from gateway.domain.headers import RequestHead
+from gateway.domain.headers import Pair, RequestHead
 from gateway.domain.limits import Direction
 from gateway.exchanging import ANSWERED, SENT, Exchange
 from gateway.metered import CHUNK_BYTES_MAX, granted
@@ -34,6 +34,8 @@ class Relay(Exchange):
     _tail = b""
     _unsent = 0
     """Bytes taken for a piece that the server has not taken."""
+    _trails = False
+    """Trailers follow the body."""
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, request: RequestHead, terms: Terms
@@ -59,8 +61,7 @@ class Relay(Exchange):
             head = self._answer_head(answer)
             if head.adjust is not None:
                 await self.terms.adjust(head.adjust)
-            start = {"status": answer.status, "headers": head.headers}
-            await self.send({"type": "http.response.start", **start})
+            await self.send(self._start(answer.status, head))
             self._head = head
             self.is_answered = self.has_served = True
             await self._deliver(answer, head, watch.loop.time)
@@ -77,6 +78,10 @@ class Relay(Exchange):
             elif unread is not None:
                 await unread.close()
 
+    def _start(self, status: int, head: AnswerHead) -> Message:
+        start = {"status": status, "headers": head.headers, "trailers": self._trails}
+        return {"type": "http.response.start", **start}
+
     def _give_back_unsent(self) -> None:
         if self._unsent:
             self.terms.reservation.give_back_bytes(Direction.DOWN, self._unsent)
@@ -92,6 +97,8 @@ class Relay(Exchange):
         head = pass_on(items, status=answer.status, own_host=self.terms.own_host)
         self.undecodable = undecodable
         self.said = head.consume
+        if answer.may_have_trailers and head.has_body and head.length != 0:
+            self._trails = "http.response.trailers" in self.scope.get("extensions", {})
         if head.is_events:
             answer.has_events()
         if head.addresses:
@@ -105,14 +112,19 @@ class Relay(Exchange):
         send, left = self.send, head.length
         if left == 0 or not head.has_body or self.scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
+            if self._trails:
+                await send({"type": "http.response.trailers", "headers": []})
             return
         take, read = self.terms.reservation.take_bytes, answer.read
+        chunk = None
+        if answer.may_have_trailers:
+            left = None  # They come after the last of the body.
         while left != 0:
             self.waiting_since = clock()
-            chunk = await read()
+            last, chunk = chunk, await read()
             self.waiting_since = None
             if chunk is None:
-                await send({"type": "http.response.body", "body": b""})
+                await self._conclude(answer.trailers(), is_empty=last is None)
                 return
             size = len(chunk)
             if left is not None:
@@ -125,6 +137,17 @@ class Relay(Exchange):
                 self.bytes_down += size
             else:
                 await self._deliver_pieces(memoryview(chunk), some, is_last=left == 0)
+
+    async def _conclude(self, items: Sequence[Pair], *, is_empty: bool) -> None:  # noqa: ARG002
+        """The body is whole; what the upstream says after it is heeded before its end is."""
+        said = trailing(items)
+        if said.consume is not None:
+            self.said = ",".join(filter(None, (self.said, said.consume)))
+        if said.adjust is not None:
+            await self.terms.adjust(said.adjust)
+        await self.send({"type": "http.response.body", "body": b""})
+        if self._trails:
+            await self.send({"type": "http.response.trailers", "headers": said.headers})
 
     async def _deliver_pieces(self, chunk: memoryview, some: int, *, is_last: bool) -> None:
         """One read in as many messages as its size, or what is left of a quota, asks for."""
@@ -159,6 +182,9 @@ class Relay(Exchange):
                     )
             except OSError:  # Too late, or nobody there.
                 pass
+        self.abort()
+
+    def abort(self) -> None:
         abort = self.scope.get("extensions", {}).get("abort")
         if abort is not None:
             abort()

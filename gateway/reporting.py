@@ -5,7 +5,7 @@ next chunk goes on, and is cut where the grant holds no more. At the end the exc
 what was used, never above what is reserved.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from pyreqwest.bytes import Bytes
@@ -28,8 +28,11 @@ class Read(Protocol):
 
     @property
     def status(self) -> int: ...
+    @property
+    def may_have_trailers(self) -> bool: ...
     def headers(self) -> tuple[Iterable[Pair], int]: ...
     async def read(self) -> bytes | Bytes | None: ...
+    def trailers(self) -> Sequence[Pair]: ...
     def has_events(self) -> None: ...
     async def close(self) -> None: ...
 
@@ -114,7 +117,7 @@ class Report:
 class Reported:
     """An answer that is counted as it is read."""
 
-    __slots__ = ("_answer", "_ended", "_headers", "_report", "status")
+    __slots__ = ("_answer", "_ended", "_headers", "_report", "may_have_trailers", "status")
 
     def __init__(self, answer: Read, headers: tuple[list[Pair], int], report: Report) -> None:
         self._answer = answer
@@ -122,6 +125,7 @@ class Reported:
         self._report = report
         self._ended = False
         self.status = answer.status
+        self.may_have_trailers = answer.may_have_trailers
 
     def headers(self) -> tuple[Iterable[Pair], int]:
         return self._headers
@@ -135,6 +139,9 @@ class Reported:
             if shown := await self._report.pass_on(bytes(chunk)):
                 return shown
         return None
+
+    def trailers(self) -> Sequence[Pair]:
+        return self._answer.trailers()
 
     def has_events(self) -> None:
         self._answer.has_events()

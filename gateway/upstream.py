@@ -1,5 +1,7 @@
 """Calling the upstream: one pinned client per (host, checked address), faults named once.
 
+Of two kinds: pyreqwest is the faster one, and knows no trailers; trailing.py does.
+
 A client resolves nothing itself: its host is a literal address, or a name pinned to the address
 that addresses.py checked, for as long as the check is fresh. It follows no redirect, keeps no
 cookie, inflates nothing, obeys no proxy variable. What it sends is asserted to be what was decided.
@@ -15,23 +17,23 @@ from datetime import timedelta
 
 from pyreqwest import exceptions as pyreqwest
 from pyreqwest.bytes import Bytes
-from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.client import Client
 from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
 from gateway.addresses import Address, AddressRefused, Place, Policy, Unresolvable, parse, resolve
+from gateway.building import builder_for
 from gateway.domain.balancing import Destination
-from gateway.domain.clusters import Cluster, Tls
+from gateway.domain.clusters import Cluster
 from gateway.domain.errors import UpstreamFault
 from gateway.domain.exchange import End
 from gateway.domain.headers import Pair
 from gateway.domain.routes import Timeouts
 from gateway.domain.transforms import Transform
+from gateway.trailing import Sent, TrailingAnswer, TrailingClient
 
 ADDRESS_FRESH_SECONDS = 30.0
-USER_AGENT = "ApiCharge"
 CONNECT_PHASE = "client error (Connect)"
-IDLE_CONNECTION_SECONDS = 60
 ABANDONED_MS = 1_000
 UPLOAD_SECONDS_MAX = 7 * 86_400.0
 NO_ADDRESS = "The API has no address that may be called."
@@ -71,6 +73,7 @@ class Answer:
     """An answer whose head has come. `read` is None at the end of the body, or UpstreamFault."""
 
     __slots__ = ("_changes", "_pin", "_read", "_request", "_response", "status")
+    may_have_trailers = False
 
     def __init__(
         self,
@@ -110,6 +113,9 @@ class Answer:
         except pyreqwest.PyreqwestError as exc:
             raise UpstreamFault(End.UPSTREAM_TRUNCATED, "The API's answer broke off.") from exc
 
+    def trailers(self) -> Sequence[Pair]:
+        return ()
+
     def has_events(self) -> None:
         """Remember that this upstream sends events: heads are not held back from now on."""
         self._pin.sends_events = True
@@ -117,6 +123,9 @@ class Answer:
     async def close(self) -> None:
         """Drop the connection; not needed once the body was read to its end."""
         await self._request.__aexit__(None, None, None)
+
+
+AnyAnswer = Answer | TrailingAnswer
 
 
 class Upstreams:
@@ -128,7 +137,7 @@ class Upstreams:
         self._root_certificates = root_certificates
         self._pins: dict[Key, _Pin] = {}
 
-    def send(self, base_url: str, asked: Asked, body: Body | None) -> Awaitable[Answer]:
+    def send(self, base_url: str, asked: Asked, body: Body | None) -> Awaitable[AnyAnswer]:
         """The answer's head, from the first address of this upstream that takes the connection."""
         pin = self._pins.get((base_url, asked.cluster.client_id, *asked.timeouts))
         if pin is None or not (pin.is_literal or pin.is_fresh()):
@@ -142,7 +151,7 @@ class Upstreams:
         for key in self._pins.keys() - asked:
             del self._pins[key]
 
-    async def _send_pinned(self, base_url: str, asked: Asked, body: Body | None) -> Answer:
+    async def _send_pinned(self, base_url: str, asked: Asked, body: Body | None) -> AnyAnswer:
         try:
             pin = await self._pin(base_url, asked.cluster, asked.timeouts)
         except (AddressRefused, Unresolvable) as exc:
@@ -159,13 +168,15 @@ class Upstreams:
             return known
         try:
             clients = tuple(
-                _Clients(
+                self._trailing(place, address, cluster, timeouts)
+                if place.is_http2 or cluster.trailers
+                else _Clients(
                     calls=self._client(place, address, (cluster, timeouts), timed=True),
                     uploads=self._client(place, address, (cluster, timeouts), timed=False),
                 )
                 for address in addresses
             )
-        except (pyreqwest.PyreqwestError, ValueError) as exc:
+        except (pyreqwest.PyreqwestError, ValueError, RuntimeError) as exc:
             raise UpstreamFault(
                 End.UPSTREAM_UNREACHABLE, "The API's TLS cannot be set up."
             ) from exc
@@ -175,39 +186,29 @@ class Upstreams:
     def _client(
         self, place: Place, address: Address, terms: tuple[Cluster, Timeouts], *, timed: bool
     ) -> Client:
-        cluster, timeouts = terms
-        builder = (
-            ClientBuilder()
-            .no_proxy()
-            .follow_redirects(enable=False)
-            .referer(enable=False)
-            .default_cookie_store(enable=False)
-            .gzip(enable=False)
-            .brotli(enable=False)
-            .zstd(enable=False)
-            .deflate(enable=False)
-            .user_agent(USER_AGENT)
-            .connect_timeout(timedelta(milliseconds=timeouts.connect_ms))
-            .pool_idle_timeout(timedelta(seconds=IDLE_CONNECTION_SECONDS))
-            .pool_max_idle_per_host(self._pool_idle_max)
-            .max_connections(None)
-        )
+        certificates, idle_max = self._root_certificates, self._pool_idle_max
+        builder = builder_for(*terms, certificates, pool_idle_max=idle_max)
         if place.literal is None:
             builder = builder.resolve(place.host, str(address), place.port)
-        if timed:
-            builder = builder.read_timeout(_patience(timeouts))
-        for pem in self._root_certificates:
-            builder = builder.add_root_certificate_pem(pem)
-        if cluster.transform is not None and cluster.transform.changes_host:
-            builder = builder.http1_only()  # HTTP/2 would name the upstream's own host as well.
-        return _with_tls(builder, cluster.tls).build()
+        return (builder.read_timeout(_patience(terms[1])) if timed else builder).build()
+
+    def _trailing(
+        self, place: Place, address: Address, cluster: Cluster, timeouts: Timeouts
+    ) -> TrailingClient:
+        return TrailingClient(
+            place,
+            address,
+            timeouts,
+            tls=cluster.tls,
+            root_certificates=self._root_certificates,
+            pool_idle_max=self._pool_idle_max,
+        )
 
     async def close(self) -> None:
         pins, self._pins = list(self._pins.values()), {}
         for pin in pins:
             for clients in pin.clients:
-                await clients.calls.close()
-                await clients.uploads.close()
+                await clients.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +217,10 @@ class _Clients:
 
     calls: Client
     uploads: Client
+
+    async def close(self) -> None:
+        await self.calls.close()
+        await self.uploads.close()
 
 
 class _Pin:
@@ -232,7 +237,10 @@ class _Pin:
     )
 
     def __init__(
-        self, place: Place, addresses: tuple[Address, ...], clients: tuple[_Clients, ...]
+        self,
+        place: Place,
+        addresses: tuple[Address, ...],
+        clients: tuple["_Clients | TrailingClient", ...],
     ) -> None:
         self.base = place.http
         self.base_path = place.path
@@ -249,7 +257,7 @@ class _Pin:
         return asyncio.get_running_loop().time() < self.fresh_until
 
 
-async def _send_to_one(pin: _Pin, asked: Asked, body: Body | None) -> Answer:
+async def _send_to_one(pin: _Pin, asked: Asked, body: Body | None) -> AnyAnswer:
     """Each of the addresses in its turn; the last one's fault is the fault."""
     *others, last = pin.clients
     for clients in others:
@@ -259,23 +267,6 @@ async def _send_to_one(pin: _Pin, asked: Asked, body: Body | None) -> Answer:
             if exc.end is not End.UPSTREAM_UNREACHABLE:
                 raise
     return await _send(last, pin, asked, body)
-
-
-def _with_tls(builder: ClientBuilder, tls: Tls) -> ClientBuilder:
-    if tls.authorities:
-        builder = builder.add_root_certificate_pem(tls.authorities)
-    if tls.identity:
-        builder = builder.identity_pem(tls.identity)
-    return builder
-
-
-def is_usable(tls: Tls) -> bool:
-    """Whether a client can be made of it: the certificates are some, the key is theirs."""
-    try:
-        _with_tls(ClientBuilder().no_proxy(), tls).build()
-    except (pyreqwest.PyreqwestError, ValueError):
-        return False
-    return True
 
 
 def _patience(timeouts: Timeouts) -> timedelta:
@@ -289,14 +280,25 @@ def _patience(timeouts: Timeouts) -> timedelta:
     return timedelta(milliseconds=waited_ms + ABANDONED_MS)
 
 
-async def _send(clients: _Clients, pin: _Pin, asked: Asked, body: Body | None) -> Answer:
+def _send(
+    clients: "_Clients | TrailingClient", pin: _Pin, asked: Asked, body: Body | None
+) -> Awaitable[AnyAnswer]:
+    url = f"{pin.base}{asked.path}?{asked.query}" if asked.query else pin.base + asked.path
+    if isinstance(clients, _Clients):
+        return _send_plain(clients, pin, url, asked, body)
+    sent = Sent(asked.method, url, pin.base_path + asked.path, asked.headers)
+    return clients.send(sent, body, asked.cluster.transform)
+
+
+async def _send_plain(
+    clients: _Clients, pin: _Pin, url: str, asked: Asked, body: Body | None
+) -> Answer:
     # One turn of the loop: calls that became ready together are sent together, which wakes the
     # client's thread once for all of them.
     await asyncio.sleep(0)
     # pyreqwest holds an answer's head back until so many bytes of its body have come. Waiting for
     # one spares most calls a switch of threads; for events it would hide that the stream is open.
     read_ahead = 0 if pin.sends_events or asked.awaits_events else 1
-    url = f"{pin.base}{asked.path}?{asked.query}" if asked.query else pin.base + asked.path
     try:
         client = clients.calls if body is None else clients.uploads
         builder = client.request(asked.method, url).headers(asked.headers)

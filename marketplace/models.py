@@ -132,7 +132,9 @@ class Upstream(models.Model):
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="upstreams")
     url = models.CharField(
-        "address", max_length=500, help_text="https://api.example.com/base, without a query."
+        "address",
+        max_length=500,
+        help_text="https://api.example.com/base, without a query. For gRPC: grpc:// or grpcs://.",
     )
     weight = models.PositiveSmallIntegerField(
         default=1, validators=WEIGHT, help_text="Its share of the calls, where weights count."

@@ -111,24 +111,34 @@ async def _ask(
     url: str, address: str, verify: ssl.SSLContext, changes: Transform | None
 ) -> Answered | Failed:
     place = parse(url)
-    original = httpx.URL(url)
+    original = httpx.URL(place.http)
     pinned = original.copy_with(host=address)
     timeout = httpx.Timeout(PROBE_SECONDS, connect=CONNECT_SECONDS)
     headers = [("user-agent", "ApiCharge upstream test")]
     if changes is not None:
         headers = changes.request(headers, "")
         pinned = pinned.copy_with(query=changes.query("").encode() or None)
+    if place.is_grpc:
+        headers += [("content-type", "application/grpc"), ("te", "trailers")]
     if all(name != "host" for name, _ in headers):
         headers.append(("host", original.netloc.decode()))
     async with (
         asyncio.timeout(PROBE_SECONDS),
         httpx.AsyncClient(
-            timeout=timeout, trust_env=False, follow_redirects=False, verify=verify
+            timeout=timeout,
+            trust_env=False,
+            follow_redirects=False,
+            verify=verify,
+            http1=not place.is_http2,
+            http2=place.is_http2,
         ) as client,
     ):
         started = time.monotonic()
         request = client.build_request(
-            "GET", pinned, headers=headers, extensions={"sni_hostname": place.host}
+            "POST" if place.is_grpc else "GET",
+            pinned,
+            headers=headers,
+            extensions={"sni_hostname": place.host},
         )
         answer = await client.send(request, stream=True)
         latency_ms = round((time.monotonic() - started) * 1000)

@@ -90,6 +90,7 @@ class ServiceBody(TypedDict):
     health: HealthBody | None
     tls: TlsBody | None
     transform: TransformBody | None
+    trailers: bool
     timeouts: dict[str, int]
     allowed_origins: list[str]
     guards: dict[str, int]
@@ -155,6 +156,7 @@ def _service(service: Service) -> ServiceBody:
         "health": _health(service) if service.health_path else None,
         "tls": _tls(service) if service.tls_ca or service.tls_key else None,
         "transform": _transform(service),
+        "trailers": service.trailers,
         "timeouts": {
             "connect_ms": service.connect_ms,
             "first_byte_ms": service.first_byte_ms,

@@ -105,6 +105,11 @@ class Reached(models.Model):
     request_remove = _lines("request headers to remove", "A name on each line.")
     response_set = _lines("answer's headers to set", "A line each, Name: value.")
     response_remove = _lines("answer's headers to remove", "A name on each line.")
+    trailers = models.BooleanField(
+        "answers have trailers",
+        default=False,
+        help_text="Over HTTP/1.1, after a chunked body. Upstreams by h2, h2c and grpc may always.",
+    )
 
     class Meta:
         abstract = True

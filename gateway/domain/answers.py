@@ -56,6 +56,7 @@ class AnswerHead:
     cache_control: str | None = None
     consume: str | None = None
     adjust: str | None = None
+    grpc_status: str | None = None
     addresses: tuple[Pair, ...] = ()
     """Headers that name addresses: whoever knows where the gate is rewrites them."""
 
@@ -78,6 +79,17 @@ def pass_on(items: Iterable[Pair], *, status: int, own_host: bool) -> AnswerHead
         elif crosses := _decided(name):
             headers.append((crosses, value.encode("latin-1")))
     _complete(head)
+    return head
+
+
+def trailing(items: Iterable[Pair]) -> AnswerHead:
+    """The same for trailers: nothing that frames, routes or describes a body is one."""
+    head = AnswerHead(own_host=False)
+    for name, value in items:
+        if name in SAID_IN_TRAILERS:
+            _SPECIAL[name](head, value)
+        elif name not in _SPECIAL and (crosses := _crossing.get(name) or _decided(name)):
+            head.headers.append((crosses, value.encode("latin-1")))
     return head
 
 
@@ -199,6 +211,11 @@ def _names_addresses(name: str) -> Callable[[AnswerHead, str], None]:
     return read
 
 
+def _grpc_status(head: AnswerHead, value: str) -> None:
+    head.grpc_status = value
+    head.headers.append((b"grpc-status", value.encode("latin-1")))
+
+
 def _of_the_main_host(name: bytes) -> Callable[[AnswerHead, str], None]:
     """A header that the gate writes itself on the main host."""
 
@@ -218,7 +235,9 @@ _SPECIAL: dict[str, Callable[[AnswerHead, str], None]] = {
     "set-cookie": _set_cookie,
     "apicharge-consume": _consume,
     "apicharge-adjust": _adjust,
+    "grpc-status": _grpc_status,
     **{name: _names_addresses(name) for name in FORMS},
     "content-security-policy": _of_the_main_host(b"content-security-policy"),
     "x-content-type-options": _of_the_main_host(b"x-content-type-options"),
 }
+SAID_IN_TRAILERS = frozenset({"apicharge-consume", "apicharge-adjust", "grpc-status"})

@@ -54,6 +54,8 @@ class Cluster:
     health: HealthCheck | None = None
     tls: Tls = Tls()
     transform: Transform | None = None
+    trailers: bool = False
+    """Answers may end with them over HTTP/1.1, too."""
     client_id: str = ""
     """Calls of the same may go through the same client."""
 
@@ -67,6 +69,8 @@ def cluster(service: reading.Object) -> Cluster:
     """What a service's entry says; reading.Unreadable where it says nothing usable."""
     tls = _tls(service.part("tls")) if service.unread.get("tls") else Tls()
     changes = transform(service.part("transform")) if service.unread.get("transform") else None
+    changes_host = changes is not None and changes.changes_host
+    trailers = service.boolean("trailers")
     return Cluster(
         name=service.text("slug"),
         places=tuple(_place(entry) for entry in service.parts("upstreams")),
@@ -74,7 +78,8 @@ def cluster(service: reading.Object) -> Cluster:
         health=_health(service.part("health")) if service.unread.get("health") else None,
         tls=tls,
         transform=changes,
-        client_id=f"{tls.id} host" if changes and changes.changes_host else tls.id,
+        trailers=trailers,
+        client_id=f"{tls.id}{' host' * changes_host}{' trailers' * trailers}",
     )
 
 

@@ -41,6 +41,8 @@ ROUTE_NOT_FOUND = Problem(404, "route-not-found", "There is no such route")
 BODY_TOO_LARGE = Problem(413, "body-too-large", "The body is too large")
 REQUEST_STALLED = Problem(408, "request-stalled", "The request body did not arrive")
 
+DEADLINE_EXCEEDED = Problem(408, "deadline-exceeded", "The call's own deadline has passed")
+
 UPSTREAM_UNREACHABLE = Problem(502, "upstream-unreachable", "The API could not be reached")
 UPSTREAM_INVALID = Problem(502, "upstream-invalid", "The API's answer cannot be passed on")
 UPSTREAM_SILENT = Problem(504, "upstream-silent", "The API did not answer in time")
@@ -62,6 +64,7 @@ FOR_END = {
     End.REQUEST_MALFORMED: MALFORMED_REQUEST,
     End.REQUEST_STALLED: REQUEST_STALLED,
     End.BODY_TOO_LARGE: BODY_TOO_LARGE,
+    End.DEADLINE: DEADLINE_EXCEEDED,
     End.EXPIRED: GRANT_EXPIRED,
     End.TOKEN_EXPIRED: TOKEN_EXPIRED,
     End.REVOKED: REVOKED,

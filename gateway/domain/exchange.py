@@ -57,6 +57,7 @@ class End(StrEnum):
     REQUEST_STALLED = "request_stalled"  # Nothing more of its body for as long as a guard waits.
     BODY_TOO_LARGE = "body_too_large"  # It outgrew its route's guard.
     CLIENT_GONE = "client_gone"
+    DEADLINE = "deadline"  # The client's own, which gRPC calls carry.
 
     EXPIRED = "expired"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of an end
@@ -97,6 +98,7 @@ BILLS: dict[End, tuple[Bill, Bill]] = {
     End.REQUEST_STALLED: (ALL, ALL),
     End.BODY_TOO_LARGE: (ALL, ALL),
     End.CLIENT_GONE: (ALL, ALL),
+    End.DEADLINE: (ALL, ALL),
     End.EXPIRED: (ALL, ALL),
     End.TOKEN_EXPIRED: (ALL, ALL),
     End.REVOKED: (ALL, ALL),

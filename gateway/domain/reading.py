@@ -34,6 +34,12 @@ class Object:
             raise self.wrong(f"{name} is not an integer")
         return value
 
+    def boolean(self, name: str) -> bool:
+        value = self.unread.get(name, False)
+        if not isinstance(value, bool):
+            raise self.wrong(f"{name} is neither true nor false")
+        return value
+
     def texts(self, name: str) -> list[str]:
         texts: list[str] = []
         for item in self._list(name):

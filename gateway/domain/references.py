@@ -17,6 +17,8 @@ from gateway.domain.headers import Pair
 from gateway.domain.transforms import Transform
 
 PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+DEFAULT_PORTS = {**PORTS, "h2c": 80, "h2": 443, "grpc": 80, "grpcs": 443}
+"""Of upstreams' addresses."""
 _NO_CHANGES = Transform()
 
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f]+")
@@ -139,7 +141,7 @@ def _same_host(one: SplitResult, other: SplitResult) -> bool:
     """Default ports are one, of either scheme: an upstream may not know that it is behind TLS."""
     if one.hostname is None or one.hostname.rstrip(".") != (other.hostname or "").rstrip("."):
         return False
-    ports = [each.port or PORTS.get(each.scheme or "http") for each in (one, other)]
+    ports = [each.port or DEFAULT_PORTS.get(each.scheme or "http") for each in (one, other)]
     return ports[0] == ports[1] or set(ports) <= set(PORTS.values())
 
 

@@ -1,9 +1,9 @@
 """One request of an HTTP/2 connection, as ASGI sees it.
 
 Both directions push back by themselves. What a client sends waits here, at most a window of it, and
-the window opens again as the application takes it: nobody else's. What the application sends is
-held here until the frames for it are written, and `send` returns then: nothing is taken that the
-client's windows and its socket do not let through.
+the window opens again as the application takes it: nobody else's. Of what the application sends one
+piece is held here until the frames for it are written, and `send` waits for the piece before:
+hardly more is taken than the client's windows and its socket let through.
 
 The head of an answer waits for the end of the loop's turn, so that an answer that is whole by then
 is one write, and one that has no body is one frame, which is what gRPC calls Trailers-Only.
@@ -19,7 +19,7 @@ from h2.errors import ErrorCodes
 
 from gateway.asgi import Headers, Message, Receive, Scope, Send
 from gateway.domain.requests import FRAMING
-from gateway.listening import Deadlines
+from gateway.listening import ClientLeft, Deadlines
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 TAKEN_BYTES_MAX = 64 * 1024
@@ -78,13 +78,15 @@ class Stream:
         try:
             if not self.is_closed:
                 await application(self.scope, self.receive, self.send)
+        except ClientLeft:
+            pass
         except Exception:
             logger.exception("The application failed in a request.")
-            if not self.is_started:
+            if not (self.is_started or self.is_closed):
                 await self._fail()
         finally:
-            # The mere end of an answer may wait for the socket; nothing else does once it is over.
-            if self.outgoing or not self.is_ended:
+            # Of an answer that is whole the end may wait for the client.
+            if not self.is_ended:
                 self.abort()
             self._connection.ended()
 
@@ -180,8 +182,10 @@ class Stream:
     # What the application sends.
 
     async def send(self, message: Message) -> None:
-        if self.is_closed or self.is_ended:
+        if self.is_ended:
             return
+        if self.is_closed:
+            raise ClientLeft
         kind = message["type"]
         if kind == "http.response.start":
             self._start(message)
@@ -203,25 +207,27 @@ class Stream:
     async def _send_body(self, body: bytes, *, more: bool) -> None:
         if not self.is_started:
             raise RuntimeError("An answer begins with its head.")
+        # What is waited for is the piece before: this one is taken whole, or not at all.
+        await self._written()
+        if self.is_closed:
+            raise ClientLeft
         ends = not (more or self._trailers_follow)
         if body and self.scope["method"] != "HEAD":
             self.flush_head()
-            # Something is left where the application gave up waiting, and has a last word.
-            self.outgoing = memoryview(b"".join((self.outgoing, body)) if self.outgoing else body)
+            self.outgoing = memoryview(body)
             self.is_ended = ends
             self._connection.write_body(self)
-            await self._written()
+            if self.outgoing:
+                self._waits_since = self._loop.time()
         elif ends:
-            await self._written()
             self.is_ended = True
             if self._head is not None:
                 self.flush_head(end=True)
-            elif not self.is_closed:
+            else:
                 self._connection.write_body(self)
 
     async def _written(self) -> None:
-        if self.outgoing and not self.is_closed:
-            self._waits_since = self._waits_since or self._loop.time()
+        while self.outgoing:
             self._sending = self._loop.create_future()
             try:
                 await self._sending
@@ -232,9 +238,10 @@ class Stream:
         trailers = _sendable(trailers)
         self.flush_head()
         await self._written()
-        if not self.is_closed:
-            self.is_ended = True
-            self._connection.write_head(self, trailers, end=True)
+        if self.is_closed:
+            raise ClientLeft
+        self.is_ended = True
+        self._connection.write_head(self, trailers, end=True)
 
     def flush_head(self, *, end: bool = False) -> None:
         head, self._head = self._head, None

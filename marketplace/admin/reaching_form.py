@@ -6,10 +6,10 @@ from collections.abc import Callable
 from django import forms
 from django.core.exceptions import ValidationError
 
+from gateway.building import is_usable
 from gateway.domain import transforms
 from gateway.domain.clusters import Tls
 from gateway.domain.paths import AmbiguousPath, canonical
-from gateway.upstream import is_usable
 from marketplace.admin.guard_form import GuardForm
 from marketplace.models import Service
 from marketplace.reaching import PEM_LENGTH_MAX

@@ -66,6 +66,7 @@ CHANGES: FieldOptions = {
         ("keeps_host", "upstream_host"),
         ("request_set", "request_remove"),
         ("response_set", "response_remove"),
+        "trailers",
     ],
     "classes": ["collapse"],
 }

@@ -86,6 +86,7 @@ class ServiceForm(ReachingForm):
             "upstream_host",
             "request_set",
             "request_remove",
+            "trailers",
             "response_set",
             "response_remove",
             "allowed_origins",

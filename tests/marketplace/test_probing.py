@@ -1,3 +1,4 @@
+import asyncio
 import http.server
 import threading
 import time
@@ -5,6 +6,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.http11 import Request, Response
@@ -14,6 +16,7 @@ from gateway.addresses import Policy
 from marketplace import probing
 from marketplace.probing import Answered, Failed
 from tests.certificates import Authority, server_context
+from tests.gateway.http2.serving import serving
 
 LOOPBACK = Policy.of(["127.0.0.0/8"])
 
@@ -181,3 +184,17 @@ def test_upstream_of_an_own_authority_that_asks_for_a_certificate(tmp_path: Path
     assert "certificate verify failed" in wrong.reason
     assert isinstance(broken, Failed)
     assert shown.key not in repr(right)
+
+
+async def _calm(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+@pytest.mark.parametrize("scheme", ["h2c", "grpc"])
+async def test_upstream_of_http2_is_asked_by_http2(scheme: str) -> None:
+    async with serving(_calm) as (_, port):
+        url = f"{scheme}://127.0.0.1:{port}/"
+        answer = await asyncio.to_thread(probing.probe, url, LOOPBACK)
+    assert isinstance(answer, Answered)
+    assert (answer.status, answer.beginning) == (200, "hello")

@@ -45,6 +45,7 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
                 "health": None,
                 "tls": None,
                 "transform": None,
+                "trailers": False,
                 "timeouts": {"connect_ms": 5000, "first_byte_ms": 100_000, "idle_ms": 300_000},
                 "allowed_origins": ["https://app.example"],
                 "guards": {},

@@ -1,6 +1,13 @@
 import pytest
 
-from gateway.domain.answers import adjusted, consumed, pass_on, preflight, privately
+from gateway.domain.answers import (
+    adjusted,
+    consumed,
+    pass_on,
+    preflight,
+    privately,
+    trailing,
+)
 
 
 def crossing(*items: tuple[str, str], own_host: bool = False, status: int = 200) -> dict[str, str]:
@@ -116,3 +123,24 @@ def test_preflight_repeats_no_header_that_is_none() -> None:
     assert headers[b"access-control-allow-headers"] == b"apicharge"
     assert headers[b"access-control-allow-methods"] == b"GET, PUT"
     assert b"access-control-allow-credentials" not in headers
+
+
+def test_trailers_cross_but_for_what_frames_describes_or_is_ours() -> None:
+    said = trailing(
+        [
+            ("x-sum", "1"),
+            ("apicharge-consume", "credits=3"),
+            ("apicharge-consume", "calls=0"),
+            ("apicharge-adjust", "credits=+1"),
+            ("apicharge-problem", "ours"),
+            ("content-length", "9"),
+            ("content-type", "text/html"),
+            ("set-cookie", "a=b"),
+            ("transfer-encoding", "chunked"),
+            ("connection", "close"),
+            ("grpc-status", "0"),
+        ]
+    )
+    assert said.headers == [(b"x-sum", b"1"), (b"grpc-status", b"0")]
+    assert (said.consume, said.adjust) == ("credits=3,calls=0", "credits=+1")
+    assert said.grpc_status == "0"

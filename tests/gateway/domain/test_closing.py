@@ -14,6 +14,7 @@ def test_every_end_that_is_told_has_words(end: End) -> None:
 def test_no_end_of_a_running_conversation_is_without_a_code() -> None:
     before = {End.UPSTREAM_UNREACHABLE, End.UPSTREAM_SILENT, End.LEDGER_UNAVAILABLE}
     of_calls = {End.UPSTREAM_ERROR, End.UPSTREAM_STALLED, End.REQUEST_MALFORMED}
+    of_calls |= {End.REQUEST_STALLED, End.BODY_TOO_LARGE, End.DEADLINE}
     by_the_sides = {End.COMPLETED, End.CLIENT_GONE}
     assert set(End) - set(CODES) == before | of_calls | by_the_sides
 

@@ -42,6 +42,7 @@ def test_tls_settings_are_read_and_not_shown() -> None:
 
 
 def test_calls_under_another_host_go_through_a_client_of_their_own() -> None:
+    assert read(trailers=True).client_id != ""
     assert read(transform={"strip_prefix": "/v1"}).client_id == ""
     assert read(transform={"keeps_host": True}).client_id != ""
     assert read(transform={"host": "api.internal"}).client_id != ""

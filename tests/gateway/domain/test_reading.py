@@ -11,6 +11,8 @@ def test_fields_are_read_by_their_type() -> None:
     assert WHOLE.texts("c") == ["y"]
     assert WHOLE.parts("d")[0].hex_bytes("e") == b"\x0f"
     assert WHOLE.part("f").unread == {}
+    assert WHOLE.boolean("g") is True
+    assert WHOLE.boolean("missing") is False
     assert WHOLE.optional_text("missing") is None
     assert WHOLE.optional_part("missing").integer("x", 5) == 5
 
@@ -20,6 +22,7 @@ def test_fields_are_read_by_their_type() -> None:
     [
         (Object.integer, "g"),
         (Object.integer, "b"),
+        (Object.boolean, "a"),
         (Object.text, "a"),
         (Object.text, "missing"),
         (Object.texts, "d"),

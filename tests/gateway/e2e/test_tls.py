@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.building import is_usable
 from gateway.domain.clusters import Tls
 from gateway.domain.tokens import Charge
-from gateway.upstream import is_usable
 from tests.certificates import Authority, server_context
 from tests.gateway.e2e.upstreams import Upstream
 from tests.gateway.e2e.world import World, running, token

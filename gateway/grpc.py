@@ -1,0 +1,79 @@
+"""What gRPC adds to a relayed request: its own deadline, and ends that are told in trailers.
+
+An upstream's failure is a number in the trailers of an answer that is otherwise whole. Where it
+came instead of messages it costs what a 5xx costs, and after some what a broken answer does.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from gateway.asgi import Headers, Receive, Scope, Send
+from gateway.domain.answers import AnswerHead
+from gateway.domain.errors import FOR_END
+from gateway.domain.exchange import End
+from gateway.domain.grpc import SEEN_AS_STATUS, ending, has_failed, is_grpc, timeout_s
+from gateway.domain.headers import Pair, RequestHead, header
+from gateway.relaying import FAREWELL_SECONDS, Relay
+from gateway.reporting import Read
+from gateway.terms import Terms
+
+DEADLINE_LEEWAY_SECONDS = 0.5
+"""For both sides to end it first, as they do: they have clocks of their own."""
+
+
+def is_call(scope: Scope) -> bool:
+    return scope["http_version"] == "2" and is_grpc(scope["headers"])
+
+
+class GrpcCall(Relay):
+    _is_concluded = False
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, request: RequestHead, terms: Terms
+    ) -> None:
+        super().__init__(scope, receive, send, request, terms)
+        self._timeout_s = timeout_s(header(scope["headers"], b"grpc-timeout"))
+
+    def look(self, now: float) -> None:
+        timeout_s = self._timeout_s
+        if timeout_s is not None and now - self.began_at > timeout_s + DEADLINE_LEEWAY_SECONDS:
+            self.cut(End.DEADLINE)
+        super().look(now)
+
+    def _answer_head(self, answer: Read) -> AnswerHead:
+        head = super()._answer_head(answer)
+        if head.grpc_status is not None:
+            # Its trailers are its head: one frame, as it was the upstream's.
+            head.length = 0
+            self._is_concluded, self._trails = True, False
+            self._judge(head.grpc_status, is_empty=True)
+        return head
+
+    async def _conclude(self, items: Sequence[Pair], *, is_empty: bool) -> None:
+        await super()._conclude(items, is_empty=is_empty)
+        self._is_concluded = True
+        self._judge(dict(items).get("grpc-status"), is_empty=is_empty)
+
+    def _judge(self, status: str | None, *, is_empty: bool) -> None:
+        if has_failed(status):
+            if is_empty:
+                self.status = SEEN_AS_STATUS
+            else:
+                self.end = self.end or End.UPSTREAM_TRUNCATED
+
+    async def farewell(self, origin: str) -> None:
+        if self._is_concluded:
+            return
+        problem = FOR_END.get(self.end or End.FAULT)
+        if problem is not None:
+            trailers = ending(problem, origin=origin, detail=self.detail or problem.title)
+            await self._part(trailers)
+        self.abort()
+
+    async def _part(self, trailers: Headers) -> None:
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self.send({"type": "http.response.body", "body": b""})
+                await self.send({"type": "http.response.trailers", "headers": trailers})
+        except TimeoutError:
+            pass
