@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway import pacing
 from gateway.domain.allowance import (
+    NOTHING_SAID,
     Holding,
     Refused,
     close,
@@ -151,7 +152,7 @@ class Reservation:
         charged: bool,
         credits: int | None = None,  # noqa: A002 - the protocol's word
         calls: int = 1,
-        data: int | None = None,
+        said: Mapping[str, int] = NOTHING_SAID,
         count: Mapping[str, int] | None = None,
     ) -> bool:
         """Charge the real cost; not charged: nothing was used, bytes included.
@@ -160,7 +161,7 @@ class Reservation:
         """
         clamped = False
         if charged:
-            clamped = settle(self._taken, credits=credits, calls=calls, data=data, count=count)
+            clamped = settle(self._taken, credits=credits, calls=calls, said=said, count=count)
         else:
             void(self._taken)
         self._close()

@@ -95,7 +95,7 @@ class Terms:
                 charged=True,
                 credits=figures.get("credits"),
                 calls=figures.get("calls", 1),
-                data=figures.get("data"),
+                said=figures,
             )
             if clamped:
                 self._saying.clamped(grant.id)

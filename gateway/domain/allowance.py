@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.domain.limits import Calls, Credits, Data, Limit, Quota
+from gateway.domain.limits import Calls, Credits, Limit, Quota
 from gateway.domain.schedules import Schedule
 
 NO_SLOT = -1
@@ -168,15 +168,21 @@ def void(taken: dict[Holding, int]) -> None:
         taken[holding] = 0
 
 
+NOTHING_SAID: Mapping[str, int] = {}
+
+
 def settle(
     taken: dict[Holding, int],
     *,
     credits: int | None,  # noqa: A002 - the protocol's word
     calls: int,
-    data: int | None = None,
+    said: Mapping[str, int] = NOTHING_SAID,
     count: Mapping[str, int] | None = None,
 ) -> bool:
-    """Bring what was reserved down to the real cost, and say whether it was above: then clamped."""
+    """Bring what was reserved down to the real cost, and say whether it was above: then clamped.
+
+    `said` is of the kinds that are counted as they pass; `count` prices credits by use.
+    """
     clamped = False
     for holding, units in taken.items():
         limit = holding.limit
@@ -185,8 +191,8 @@ def settle(
         elif isinstance(limit, Credits):
             cost = _credits(limit, credits, count, units)
             clamped |= cost > units
-        elif data is not None and limit.kind == Data.kind:
-            cost = data
+        elif limit.kind in said:
+            cost = said[limit.kind]
         else:
             continue
         if cost < units:

@@ -158,3 +158,14 @@ async def test_upstream_that_breaks_off_costs_the_events_that_came(world: World)
     await world.settled()
     assert world.used(grant) == 0
     assert world.used(grant, 1) == body.count(b"event: tick")
+
+
+async def test_upstream_may_count_fewer_messages_but_not_more(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    for said, used in (("messages=1", 1), ("messages=99", 2), ("data=0", 2)):
+        world.upstream.answering = streaming([event(1), event(2)], f"ApiCharge-Consume: {said}")
+        grant = world.grant(limits=[messages(9)])
+        await client.get(world.url + "/a", headers={"apicharge": token(grant)})
+        await world.settled()
+        assert world.used(grant) == used
