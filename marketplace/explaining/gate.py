@@ -152,6 +152,14 @@ GATE = [
         "Try again later. The grant stands.",
     ),
     Explained(
+        "deadline-exceeded",
+        408,
+        "The call's own deadline has passed",
+        "The call named a deadline (grpc-timeout) and the API had not answered by then. Over gRPC "
+        "this is the status DEADLINE_EXCEEDED.",
+        "Name a later deadline, or none. The call counts: it was the client who ended it.",
+    ),
+    Explained(
         "ledger-unavailable",
         503,
         "The quota cannot be counted now",

@@ -178,6 +178,14 @@ PURCHASES = [
         "Choose a plan in another asset, or tell the provider.",
     ),
     Explained(
+        "refund-refused",
+        422,
+        "The refund cannot be made",
+        "Nothing was paid for this purchase, it was paid back already, or the transfer would fail "
+        "on the network. The detail says which.",
+        "Look the purchase up in the console; prepare a refund again when its cause is gone.",
+    ),
+    Explained(
         "too-many-purchases",
         429,
         "There are too many open purchases",
