@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from billing.rails.port import Rail
 from billing.rails.stellar import StellarRail
+from billing.rails.stellar.envelopes import address_of
 from billing.rails.stellar.founding import Founding
 from marketplace import quoting
+from marketplace.domain import chains
 from marketplace.domain.chains import Chain
 
 
@@ -70,6 +73,18 @@ def paying_by(other: Rail) -> Iterator[None]:
 
 
 _chosen: list[Rail] = []
+
+
+def login_seed() -> bytes:
+    return chains.login_seed(_seed("CHANNEL_KEY_SEED"), settings.CHAIN.name)
+
+
+def login_address() -> str:
+    return address_of(login_seed())
+
+
+def domain() -> str:
+    return urlsplit(conf().origin).netloc
 
 
 def grant_seed() -> bytes:

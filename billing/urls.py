@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.api import consuming, grants, purchases, refunds
+from billing.api import consuming, grants, logins, purchases, refunds
 from billing.api.waiting import as_waiting_view
 
 PURCHASE = "apicharge/v1/purchases/<str:purchase_id>"
@@ -18,5 +18,8 @@ urlpatterns = [
     path(GRANT, grants.GrantUsage.as_view()),
     path(f"{GRANT}/consume", consuming.Consumption.as_view()),
     path(f"{GRANT}/revoke", grants.Revocation.as_view()),
+    path("apicharge/v1/auth", logins.Sep10.as_view()),
+    path("apicharge/v1/auth/text", logins.Sep53.as_view()),
+    path(".well-known/stellar.toml", logins.stellar_toml),
     path(".well-known/jwks.json", grants.Jwks.as_view()),
 ]

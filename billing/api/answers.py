@@ -68,6 +68,25 @@ class Status(serializers.Serializer[None]):
     refunds = Refunded(many=True, required=False)
 
 
+class BoughtPrice(serializers.Serializer[None]):
+    amount = serializers.CharField()
+    asset = serializers.CharField()
+
+
+class OneBought(Status):
+    route = serializers.CharField()
+    price = BoughtPrice()
+    created_at = serializers.IntegerField()
+
+
+class Bought(serializers.Serializer[None]):
+    purchases = OneBought(many=True)
+
+
+class SignedChallenge(serializers.Serializer[None]):
+    transaction = serializers.CharField()
+
+
 class SignedTransaction(serializers.Serializer[None]):
     xdr = serializers.CharField()
 

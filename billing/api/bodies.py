@@ -158,7 +158,7 @@ class AuthorizationBody(Body):
     def offered(self) -> Offered:
         attrs = self.validated_data
         if "signature" in attrs:
-            return SignatureOffered(attrs["signer"], _decoded(attrs["signature"], "signature"))
+            return SignatureOffered(attrs["signer"], decoded(attrs["signature"], "signature"))
         if "entry_xdr" in attrs:
             return EntryOffered(standard(attrs["entry_xdr"], "entry_xdr"))
         return TransactionOffered(standard(attrs["transaction_xdr"], "transaction_xdr"))
@@ -178,12 +178,12 @@ class RevokeBody(Body):
 
 def standard(text: str, field: str) -> str:
     """The standard spelling of whichever base64 a client used."""
-    raw = _decoded(text, field)
+    raw = decoded(text, field)
     spelled = jws.encode(raw).translate(str.maketrans("-_", "+/"))
     return spelled + "=" * (-len(spelled) % 4)
 
 
-def _decoded(text: str, field: str) -> bytes:
+def decoded(text: str, field: str) -> bytes:
     try:
         return jws.decode_binary(text)
     except ValueError as exc:

@@ -4,8 +4,8 @@ import time
 
 from rest_framework.request import Request
 
-from billing import conf, keys
-from billing.domain.errors import TokenForbidden, TokenRefused
+from billing import conf, keys, logging_in
+from billing.domain.errors import LoginRefused, TokenForbidden, TokenRefused
 from gateway.domain import tokens
 from gateway.domain.tokens import AccessToken, Reason, Refused
 from gateway.models import GrantLedger, Revocation
@@ -20,6 +20,14 @@ def holder(request: Request, grant_id: str) -> AccessToken:
 
 def manager(request: Request, grant_id: str) -> AccessToken:
     return _admitted(request, grant_id, manage=True)
+
+
+def buyer(request: Request) -> str:
+    """Who is logged in, by `Authorization: Bearer <token>` (billing/logging_in.py)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise LoginRefused("Log in first: /apicharge/v1/auth, then Authorization: Bearer.")
+    return logging_in.logged_in(token.strip(), now_s=time.time())
 
 
 def presented(request: Request) -> str | None:

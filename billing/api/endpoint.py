@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
+from django.http import HttpRequest
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -12,8 +13,13 @@ from rest_framework.views import APIView
 
 from billing.api import bodies, problems
 from billing.domain.errors import BodyTooLarge
+from marketplace.domain.networks import network_of
 
 ID = re.compile(r"[0-9a-f]{64}")
+
+
+def client_network(request: HttpRequest | Request) -> str:
+    return network_of(str(request.META.get("REMOTE_ADDR", "")))
 
 
 class JsonWhateverIsAccepted(BaseContentNegotiation):

@@ -2,24 +2,33 @@
 
 import time
 
-from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import authorizing, conf, instructing, recovering, remembering
-from billing.api import answers, bodies
-from billing.api.endpoint import ID, Endpoint
-from billing.api.statuses import status
+from billing.api import answers, bodies, credentials
+from billing.api.endpoint import ID, Endpoint, client_network
+from billing.api.statuses import bought, status
 from billing.domain.errors import NotFound
 from billing.instructing import Wish
 from billing.models import Purchase
 from billing.rails.port import TransactionOffered
 from billing.remembering import Answer
-from marketplace.domain.networks import network_of
+
+LISTED_MAX = 100
 
 
 class Purchases(Endpoint):
+    @extend_schema(
+        operation_id="purchases",
+        responses={200: answers.Bought, **answers.problems(401)},
+    )
+    def get(self, request: Request) -> Response:
+        """What the buyer who is logged in has bought, the newest 100."""
+        rows = Purchase.objects.filter(buyer=credentials.buyer(request))[:LISTED_MAX]
+        return Response({"purchases": [bought(row) for row in rows]})
+
     @extend_schema(
         operation_id="instruct",
         request=bodies.PurchaseBody,
@@ -114,10 +123,6 @@ def existing(purchase_id: str) -> Purchase:
     if purchase is None:
         raise NotFound("There is no such purchase.")
     return purchase
-
-
-def client_network(request: HttpRequest | Request) -> str:
-    return network_of(str(request.META.get("REMOTE_ADDR", "")))
 
 
 def _instruct(body: bodies.PurchaseBody, request: Request, *, now_s: float) -> Answer:

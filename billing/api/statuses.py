@@ -27,6 +27,13 @@ def status(purchase: Purchase) -> dict[str, object]:
     return shown
 
 
+def bought(purchase: Purchase) -> dict[str, object]:
+    """The same, and what was bought, for the buyer's own list."""
+    price = {"amount": str(purchase.amount), "asset": purchase.asset_code}
+    sale = {"route": purchase.route, "price": price, "created_at": purchase.created_at_s}
+    return {**status(purchase), **sale}
+
+
 def _refund(row: Refund) -> dict[str, object]:
     told = {"amount": str(row.amount), "asset": row.asset_code}
     return {**told, "transaction": row.tx_hash, "ledger": row.ledger}

@@ -4,7 +4,7 @@ BillingError
 ├── BadRequest 400                 the body is not what the endpoint takes
 │   ├── BodyTooLarge 413
 │   └── NotAcceptable 406, MethodNotAllowed 405, UnsupportedMediaType 415
-├── TokenRefused 401 · SignatureRefused 401 · TokenForbidden 403
+├── TokenRefused 401 · SignatureRefused 401 · LoginRefused 401 · TokenForbidden 403
 ├── NotFound 404
 ├── Conflict 409
 │   ├── RequestInFlight            the same Idempotency-Key is being answered right now
@@ -60,6 +60,10 @@ class TokenRefused(BillingError):
 
 class SignatureRefused(BillingError):
     status, slug, title = 401, "signature-refused", "The request is not signed by the service"
+
+
+class LoginRefused(BillingError):
+    status, slug, title = 401, "login-refused", "The login is not accepted"
 
 
 class TokenForbidden(BillingError):

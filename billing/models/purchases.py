@@ -91,6 +91,7 @@ class Purchase(models.Model):
                 name="purchase_to_forget",
             ),
             models.Index(fields=["digest"], name="purchase_digest"),
+            models.Index(fields=["buyer", "-created_at_s"], name="purchase_buyer"),
             models.Index(fields=["route", "created_at_s"], name="purchase_route"),
             models.Index(fields=["client_network", "state"], name="purchase_client_network"),
         ]

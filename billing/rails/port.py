@@ -7,7 +7,7 @@ payment that the rail reports grants anything. Heights are ledger numbers.
 A refusal is a value; `NetworkUnavailable` is the only fault, and says that nothing is known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -204,6 +204,22 @@ class TransferFailed:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """Who may act for an account: keys by weight, and what they have to reach together."""
+
+    threshold: int
+    weights: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whom a login challenge is for, and its id."""
+
+    account: str
+    id: str
+
+
 class Rail(Protocol):
     @property
     def network(self) -> str: ...
@@ -254,3 +270,12 @@ class Rail(Protocol):
     def transfer_fate(
         self, tx_hash: str, transfer: Transfer
     ) -> Transferred | TransferFailed | Absent: ...
+
+    def signers(self, address: str) -> Signers: ...
+
+    def login_challenge(self, account: str, *, seed: bytes, domain: str) -> str: ...
+
+    def login_claimed(self, transaction: str, *, seed: bytes, domain: str) -> Proven:
+        """Nothing about who signed it. Raises `LoginRefused`."""
+
+    def login_signed(self, transaction: str, account: str, *, seed: bytes, domain: str) -> bool: ...

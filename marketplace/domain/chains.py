@@ -104,6 +104,11 @@ def operator_seed(channel_key: bytes, network: str) -> bytes:
     return hmac.digest(channel_key, f"apicharge operator {network}".encode(), hashlib.sha256)
 
 
+def login_seed(channel_key: bytes, network: str) -> bytes:
+    """Of the key that logins and payment links are signed with; it is no account's."""
+    return hmac.digest(channel_key, f"apicharge login {network}".encode(), hashlib.sha256)
+
+
 def contract_of(operator: str, passphrase: str) -> str:
     """The id of the contract that this account deploys."""
     address = Address(operator).to_xdr_sc_address()

@@ -11,7 +11,12 @@ from dataclasses import astuple, dataclass, field, replace
 
 from stellar_sdk import StrKey
 
-from billing.domain.errors import AuthorizationInvalid, NetworkUnavailable, RefundRefused
+from billing.domain.errors import (
+    AuthorizationInvalid,
+    LoginRefused,
+    NetworkUnavailable,
+    RefundRefused,
+)
 from billing.domain.payments import Payment, Terms
 from billing.domain.refunds import Transfer
 from billing.rails.port import (
@@ -30,10 +35,12 @@ from billing.rails.port import (
     Outcome,
     Page,
     Prepared,
+    Proven,
     Receipt,
     Refused,
     Sent,
     SignatureOffered,
+    Signers,
     Slot,
     TransferFailed,
     Transferred,
@@ -196,6 +203,18 @@ class FakeRail:
         self._answer()
         fate = self.transfers.get(tx_hash)
         return fate or Absent(Height(self.ledger, self.closed_at_s, self.oldest_ledger))
+
+    def signers(self, address: str) -> Signers:
+        return Signers(1, {address: 1})
+
+    def login_challenge(self, account: str, *, seed: bytes, domain: str) -> str:
+        return json.dumps([account, domain])
+
+    def login_claimed(self, transaction: str, *, seed: bytes, domain: str) -> Proven:
+        raise LoginRefused("The fake knows no challenges.")
+
+    def login_signed(self, transaction: str, account: str, *, seed: bytes, domain: str) -> bool:
+        return False
 
     def close_ledger(self, *, seconds: int = CLOSE_SECONDS) -> None:
         """Apply what waits and is not too late."""

@@ -6,11 +6,14 @@ one with the buyer as source; it is wrapped in a fee bump of a channel's.
 
 import hashlib
 import hmac
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from stellar_sdk import (
     Account,
     DecoratedSignature,
     FeeBumpTransactionEnvelope,
+    Keypair,
     StrKey,
     TransactionBuilder,
     TransactionEnvelope,
@@ -93,15 +96,31 @@ def checked_transaction(issued: str, offered: str, *, buyer: str, passphrase: st
     raise AuthorizationInvalid("transaction_xdr is not signed by the buyer.")
 
 
-def link(transaction: str, chain: Chain, *, buyer: str, callback: str, words: str) -> str:
-    """SEP-7."""
-    return TransactionStellarUri(
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a SEP-7 link says beside its transaction, and the key that it is signed with."""
+
+    buyer: str
+    callback: str
+    words: str
+    seed: bytes
+
+
+def link(transaction: str, chain: Chain, said: Link) -> str:
+    """SEP-7. Signed where a wallet can look our key up: at https and a domain of our own."""
+    where = urlsplit(said.callback)
+    known = where.scheme == "https" and where.hostname is not None and where.port in {None, 443}
+    uri = TransactionStellarUri(
         TransactionEnvelope.from_xdr(transaction, chain.passphrase),
-        callback=callback,
-        pubkey=buyer,
-        message=words[:LINK_MESSAGE_MAX],
+        callback=said.callback,
+        pubkey=said.buyer,
+        message=said.words[:LINK_MESSAGE_MAX],
         network_passphrase=chain.passphrase,
-    ).to_uri()
+        origin_domain=where.hostname if known else None,
+    )
+    if known:
+        uri.sign(Keypair.from_raw_ed25519_seed(said.seed))
+    return uri.to_uri()
 
 
 def _decorated(public_key: bytes, signature: bytes) -> DecoratedSignature:

@@ -30,10 +30,12 @@ from billing.rails.port import (
     Outcome,
     Page,
     Prepared,
+    Proven,
     Receipt,
     Refused,
     Sent,
     SignatureOffered,
+    Signers,
     Slot,
     TransferFailed,
     Transferred,
@@ -44,15 +46,17 @@ from billing.rails.stellar import (
     events,
     following,
     holdings,
+    logins,
     results,
     transfers,
 )
+from billing.rails.stellar.envelopes import Link
 from billing.rails.stellar.fees import Fees
 from billing.rails.stellar.founding import Founding
 from billing.rails.stellar.operator import Operator
 from billing.rails.stellar.rpc import Rpc, account_key
 from marketplace.domain import quotes
-from marketplace.domain.chains import Chain, operator_seed
+from marketplace.domain.chains import Chain, login_seed, operator_seed
 
 # About 15 minutes at five seconds a ledger; clients refuse more than 200.
 VALID_FOR_LEDGERS = 180
@@ -82,6 +86,7 @@ class StellarRail:
         self._signers = quote_signers  # The one that signs now, and those before it.
         self._channel_key = channel_key
         self._fees = Fees(self._rpc, cap=inclusion_fee_max)
+        self._link_seed = login_seed(channel_key, chain.name)
         operator = operator_seed(channel_key, chain.name)
         self._operator = Operator(self._rpc, chain, operator, self._fees)
 
@@ -127,9 +132,12 @@ class StellarRail:
             link=envelopes.link(
                 transaction,
                 self._chain,
-                buyer=order.buyer,
-                callback=callback,
-                words=f"{order.quote.name}: {order.quote.route}",
+                Link(
+                    order.buyer,
+                    callback,
+                    f"{order.quote.name}: {order.quote.route}",
+                    self._link_seed,
+                ),
             ),
         )
 
@@ -256,7 +264,7 @@ class StellarRail:
             self._chain,
             transfer,
             fee=self._fees.bid(),
-            callback=callback,
+            said=Link(transfer.payer, callback, f"Refund to {transfer.receiver}", self._link_seed),
             last_moment_s=last_moment_s,
         )
 
@@ -269,6 +277,19 @@ class StellarRail:
         self, tx_hash: str, transfer: Transfer
     ) -> Transferred | TransferFailed | Absent:
         return transfers.fate(self._rpc, tx_hash, transfer)
+
+    def signers(self, address: str) -> Signers:
+        return logins.signers(self._rpc, address)
+
+    def login_challenge(self, account: str, *, seed: bytes, domain: str) -> str:
+        return logins.challenge(seed, account, domain, self._chain.passphrase)
+
+    def login_claimed(self, transaction: str, *, seed: bytes, domain: str) -> Proven:
+        return logins.claimed(transaction, seed, domain, self._chain.passphrase)
+
+    def login_signed(self, transaction: str, account: str, *, seed: bytes, domain: str) -> bool:
+        by = self.signers(account)
+        return logins.is_signed(transaction, seed, domain, self._chain.passphrase, by)
 
     def _buyers_transaction(
         self, order: Order, *, sequence: int, last_ledger: int, last_moment_s: int

@@ -9,6 +9,7 @@ from billing.domain.errors import NetworkUnavailable, RefundRefused
 from billing.domain.refunds import Transfer
 from billing.rails.port import Absent, Height, Prepared, TransferFailed, Transferred
 from billing.rails.stellar import envelopes, holdings, results
+from billing.rails.stellar.envelopes import Link
 from billing.rails.stellar.rpc import Rpc, account_key
 from marketplace.domain.chains import Chain
 
@@ -17,7 +18,7 @@ Fate = Transferred | TransferFailed | Absent
 
 
 def prepare(
-    rpc: Rpc, chain: Chain, transfer: Transfer, *, fee: int, callback: str, last_moment_s: int
+    rpc: Rpc, chain: Chain, transfer: Transfer, *, fee: int, said: Link, last_moment_s: int
 ) -> Prepared:
     entries = rpc.entries([account_key(transfer.payer)])
     sequence = holdings.sequence_of(transfer.payer, entries)
@@ -43,9 +44,7 @@ def prepare(
         raise RefundRefused(f"The transfer would fail: {refused.detail}")
     ready = rpc.assembled(draft, simulated)
     body = ready.to_xdr()
-    link = envelopes.link(
-        body, chain, buyer=transfer.payer, callback=callback, words=f"Refund to {transfer.receiver}"
-    )
+    link = envelopes.link(body, chain, said)
     return Prepared(ready.hash_hex(), body, link, simulated.latest_ledger)
 
 
