@@ -7,11 +7,11 @@ purchase are harmless, only wasteful.
 
 from django.db import transaction
 
-from billing import conf, granting, submitting
+from billing import channels, conf, granting, nudging, submitting
 from billing.domain.errors import PurchaseEnded
 from billing.domain.purchases import Event, State
 from billing.models import ChainTransaction, EventCursor, Purchase
-from billing.moving import move
+from billing.moving import due, move
 
 TAKEN_SECONDS = 5
 DUE_AT_ONCE = 500
@@ -27,9 +27,31 @@ def due_ids(*, now_s: float) -> list[str]:
 def advance(purchase_id: str, *, now_s: float) -> None:
     """Take the row if it is due, and do one thing."""
     now_ms = int(now_s * 1000)
-    taken = Purchase.objects.filter(pk=purchase_id, due_at_ms__lte=now_ms)
-    if taken.update(due_at_ms=now_ms + TAKEN_SECONDS * 1000):
+    row = Purchase.objects.filter(pk=purchase_id, due_at_ms__lte=now_ms)
+    purchase = row.first()
+    if purchase is None:
+        return
+    if submitting.waits_for_channel(purchase, now_s=now_s) and not may_lapse(purchase, now_s=now_s):
+        row.update(due_at_ms=int((now_s + submitting.CHANNELS_BUSY_SECONDS) * 1000))
+    elif row.update(due_at_ms=now_ms + TAKEN_SECONDS * 1000):
         _advance(Purchase.objects.get(pk=purchase_id), now_s=now_s)
+
+
+def wake(*, now_s: float) -> None:
+    """As many purchases as channels are free, those first that have waited longest."""
+    network = conf.rail().network
+    free = channels.free_count(network=network, now_s=now_s)
+    # `attempts` counts looks and refusals: who has none only waits. Who is due sooner was taken.
+    waiting = Purchase.objects.filter(
+        state=State.AUTHORIZED,
+        network=network,
+        attempts=0,
+        due_at_ms__gt=int((now_s + TAKEN_SECONDS) * 1000),
+    )
+    oldest = waiting.order_by("authorized_at_s", "pk").values_list("pk", flat=True)
+    for purchase_id in oldest[:free]:
+        due(purchase_id, at_s=now_s)
+        nudging.advance(purchase_id)
 
 
 def _advance(purchase: Purchase, *, now_s: float) -> None:

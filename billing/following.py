@@ -41,7 +41,7 @@ def follow(*, now_s: float) -> None:
                 break
         advancing.lapse_passed(now_s=now_s)
         submitting.sweep(now_s=now_s)
-        submitting.wake(now_s=now_s)
+        advancing.wake(now_s=now_s)
         refunding.look_after(now_s=now_s)
     finally:
         EventCursor.objects.filter(pk=row.pk).update(leased_until_ms=0)

@@ -13,7 +13,7 @@ Nothing here blocks on the network's pace: each step does one thing and says whe
 
 from django.db import IntegrityError, transaction
 
-from billing import channels, conf, confirming, nudging
+from billing import channels, conf, confirming
 from billing.domain.purchases import Event
 from billing.domain.purchases import State as PurchaseState
 from billing.models import ChainTransaction, Purchase
@@ -39,7 +39,7 @@ RESEND_SECONDS = 5.0
 # The follower sees payments sooner: looks are for what failed, or was lost.
 LOOK_SECONDS = (1.0, 1.0, 1.0, 2.0, 3.0, 5.0)
 # Whoever waits for a channel is woken when one is free; this is for when nobody was there to wake.
-CHANNELS_BUSY_SECONDS = 5.0
+CHANNELS_BUSY_SECONDS = 60.0
 SWEPT_AT_ONCE = 50
 State = ChainTransaction.State
 UNDER_WAY = (PurchaseState.AUTHORIZED, PurchaseState.SUBMITTED)
@@ -56,26 +56,19 @@ def step(purchase: Purchase, *, now_s: float) -> None:
         _later(purchase, now_s=now_s)
 
 
+def waits_for_channel(purchase: Purchase, *, now_s: float) -> bool:
+    """It has nothing under way yet, and all channels have."""
+    first = purchase.state == PurchaseState.AUTHORIZED and purchase.attempts == 0
+    needs = first and purchase.authorization_kind == Kind.ENTRY
+    return needs and not channels.free_count(network=purchase.network, now_s=now_s)
+
+
 def sweep(*, now_s: float) -> None:
     """Learn what became of envelopes whose purchase needs them no more: they hold a channel."""
     left = ChainTransaction.objects.filter(state__in=ChainTransaction.OPEN)
     left = left.exclude(purchase__state__in=UNDER_WAY).select_related("purchase")
     for sent in left[:SWEPT_AT_ONCE]:
         _look_after(sent.purchase, sent, now_s=now_s)
-
-
-def wake(*, now_s: float) -> None:
-    """As many purchases as channels are free, those first that have waited longest."""
-    network = conf.rail().network
-    free = channels.free_count(network=network, now_s=now_s)
-    # `attempts` counts looks and refusals: who has none only waits for a channel.
-    waiting = Purchase.objects.filter(
-        state=PurchaseState.AUTHORIZED, network=network, attempts=0, due_at_ms__isnull=False
-    )
-    oldest = waiting.order_by("authorized_at_s", "pk").values_list("pk", flat=True)
-    for purchase_id in oldest[:free]:
-        due(purchase_id, at_s=now_s)
-        nudging.advance(purchase_id)
 
 
 def _may_build(purchase: Purchase) -> bool:

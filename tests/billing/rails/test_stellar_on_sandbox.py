@@ -115,7 +115,7 @@ def test_applied_payment_is_told_and_its_replay_moves_nothing(
     authorization = authorized(rail, order, make.buyer)  # type: ignore[attr-defined]
     channel = rail.channel(0)
     if rail.channel_state(channel.address) is None:
-        rail.fund(channel.address)
+        rail.fund([channel.address])
 
     def slot() -> Slot:
         state = rail.channel_state(channel.address)
