@@ -1,6 +1,8 @@
 """What each role mounts, and what it refuses to hold."""
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from tests.servers import ROOT, Process, answers, free_ports
 from tests.waiting import until
 
 SEED = "5" * 64
+METRICS_TOKEN = "for-whoever-may-scrape"
 
 
 @contextmanager
@@ -23,6 +26,7 @@ def another(site: Site, role: str, home: Path, *command: str) -> Iterator[str]:
     [port] = free_ports(1)
     database = f"sqlite:///{site.server.home}/apicharge.sqlite3"
     changed = {"APICHARGE_ROLE": role, "APICHARGE_HOME": str(home), "DATABASE_URL": database}
+    changed["APICHARGE_METRICS_TOKEN"] = METRICS_TOKEN
     process = Process(
         [word.format(port=port) for word in command],
         {**site.server.environment, **changed},
@@ -51,6 +55,34 @@ def test_gateway_serves_gated_routes_without_keys_and_nothing_else(
         for path in ("/", "/admin/", "/apicharge/v1/quotes", "/static/css/site.css"):
             assert httpx.get(f"{origin}{path}").status_code == 404, path
     assert not {path.name for path in (tmp_path / "keys").glob("*")} & {"quote", "grant", "channel"}
+
+
+def test_gateway_tells_its_figures_to_who_has_the_token_and_writes_usage(
+    site: Site, tmp_path: Path
+) -> None:
+    token = site.token()
+    with another(site, "gateway", tmp_path, *SERVE) as origin:
+        for headers in ({"apicharge": token}, {}):
+            httpx.get(f"{origin}/gate/files/files/10.bin", headers=headers)
+        assert httpx.get(f"{origin}/metrics").status_code == 401
+        shown = {"authorization": f"Bearer {METRICS_TOKEN}"}
+
+        def scraped() -> list[str]:
+            return httpx.get(f"{origin}/metrics", headers=shown).text.splitlines()
+
+        until(lambda: "apicharge_calls_total 1.0" in scraped(), seconds=30)
+        assert 'apicharge_refused_total{problem="payment-required"} 1.0' in scraped()
+        until(lambda: "apicharge_usage_lines_written_total 2.0" in scraped(), seconds=30)
+    with contextlib.closing(sqlite3.connect(site.server.home / "apicharge.sqlite3")) as database:
+        newest = "SELECT grant_id FROM gateway_grantledger ORDER BY created_at DESC LIMIT 1"
+        grant = database.execute(newest).fetchone()
+        own = "grant = ?"
+        for question, answered in (
+            (f"SELECT calls, bytes_down FROM gateway_usageminute WHERE {own}", (1, 10)),
+            (f"SELECT path, status FROM gateway_recentcall WHERE {own}", ("/files/10.bin", 200)),
+        ):
+            assert database.execute(question, grant).fetchall() == [answered]
+    assert httpx.get(f"{site.origin}/metrics").status_code == 404
 
 
 def test_console_serves_the_site_and_no_gate(site: Site, tmp_path: Path) -> None:
