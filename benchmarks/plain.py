@@ -21,6 +21,7 @@ from gateway.domain.paths import canonical, canonical_query
 from gateway.domain.routes import Timeouts
 from gateway.listening import HttpProtocol, sockets
 from gateway.relaying import Relay
+from gateway.terms import Terms
 from gateway.upstream import Asked, Upstreams
 from gateway.watching import Watch
 
@@ -28,12 +29,11 @@ NO_COOKIES: frozenset[str] = frozenset()
 BAD_GATEWAY = Reply(502, [(b"content-type", b"text/plain")], b"The upstream did not answer.\n")
 
 
-class Free:
+class Free(Terms):
     """The terms of nobody: everything passes, for ever, and costs nothing."""
 
     timeouts = Timeouts()
     own_host = True
-    report = None
 
     def __init__(self) -> None:
         self.reservation = self
@@ -59,7 +59,7 @@ class Plain:
         self._cluster = Cluster("plain", (Place(upstream),))
         self._upstreams = Upstreams(Policy.of(["127.0.0.1/32"]), pool_idle_max=256)
         self._calling = Calling(self._upstreams)
-        self._watch = Watch()
+        self._watch = Watch(lambda _ended: None)
         self._terms = Free()
 
     async def start(self) -> None:
