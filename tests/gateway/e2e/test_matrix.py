@@ -78,7 +78,7 @@ class Cell:
         return self.world.grant(limits=[sold.scarce if scarce else sold.plenty, *PLENTY])
 
     def speaker(self, name: str = "") -> Speaker:
-        return SPEAKERS[self.protocol](self.world, self.far, f"{self.limit}{name}")
+        return SPEAKERS[self.protocol](self.world, self.far, f"{self.protocol}-{self.limit}{name}")
 
     async def begun(self, grant: Grant, pieces: int = PIECES) -> Speaker:
         speaker = self.speaker()
@@ -228,3 +228,20 @@ async def test_end_is_told_delivered_and_charged_as_sold(
         await asyncio.gather(*(fill(Cell(world, far, protocol, limit)) for limit in limits))
         await world.settled()
     assert failed == {}
+
+
+async def test_gate_that_stops_tells_everybody_and_gives_back_what_is_left(tmp_path: Path) -> None:
+    """As SIGTERM does it, after the grace: all protocols at once, and the ledger is right."""
+    far, world = Far(), World(tmp_path)
+    async with running(world), SPEAKERS["down"].upstream(world, far):
+        await eventually(lambda: world.gate.routing.revision == world.version + 1)
+        cells = [Cell(world, far, each, "data") for each in ("down", "up", "events")]
+        grants = [cell.sold() for cell in cells]
+        speakers = await asyncio.gather(*map(Cell.begun, cells, grants))
+        stopping = asyncio.ensure_future(world.stop())
+        endings = await asyncio.gather(*(speaker.ending() for speaker in speakers))
+        await stopping
+        assert [ending.told for ending in endings] == ["", "gate-closing", "gate-closing"]
+        assert {(ending.delivered, ending.is_whole) for ending in endings} == {(30, False)}
+        charged = [[world.ledger.used_of(grant, index) for index in range(3)] for grant in grants]
+        assert charged == [[30, 0, 30]] * 3

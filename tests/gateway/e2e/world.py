@@ -79,6 +79,7 @@ class World:
         )
         self.gate = Gate(config, self.leasing, source, ports)
         self.version = 0
+        self._has_stopped = False
         self._writers: list[asyncio.StreamWriter] = []
 
     @property
@@ -167,6 +168,12 @@ class World:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
+    async def stop(self) -> None:
+        """Once, before the end of a test or at it."""
+        if not self._has_stopped:
+            self._has_stopped = True
+            await self.gate.stop()
+
     async def settled(self) -> None:
         """Until nothing runs any more."""
         await eventually(lambda: len(self.gate.watch) == 0)
@@ -237,7 +244,7 @@ async def running(
         server.close()
         await world.disconnect()
         await world.upstream.stop()
-        await world.gate.stop()
+        await world.stop()
         for connection in list(state.connections):
             connection.shutdown()
         await eventually(lambda: not state.connections)
