@@ -73,6 +73,8 @@ class Upload:
     async def _granted(self, wanted: int) -> int:
         """In a task of its own where that takes time, so that the end of the exchange ends it."""
         exchange = self._exchange
+        if exchange.end is not None:  # And settled: nothing is taken any more.
+            raise self._over()
         some = exchange.terms.reservation.take_bytes(Direction.UP, min(wanted, CHUNK_BYTES_MAX))
         if some:
             return some

@@ -39,6 +39,9 @@ class Purse:
 class Exchanged:
     end: End | None = None
     waiting_since: float | None = None
+    owing_since: float | None = None
+    body_bytes_max: int | None = None
+    bytes_up = 0
     has_served = is_answered = False
 
     def __init__(self, purse: Purse) -> None:
@@ -133,6 +136,31 @@ async def test_end_of_the_exchange_ends_the_wait_for_the_ledger(out: asyncio.Eve
     with pytest.raises(GateFault) as raised:
         await last
     assert raised.value.end is End.REVOKED
+
+
+async def test_nothing_is_taken_once_the_exchange_is_over(out: asyncio.Event) -> None:
+    purse = Purse(3)
+    upload, exchange = upload_of(purse)
+    stream = upload.stream()
+    await upload.put(b"four", more=True)
+    assert await anext(stream) == b"fou"
+    exchange.cut(End.EXPIRED)
+    await upload.stop()
+    purse.held = 100
+    out.set()
+    with pytest.raises(GateFault):
+        await anext(stream)
+    assert purse.held == 100
+
+
+async def test_body_that_is_larger_than_the_route_takes_is_broken_off(out: asyncio.Event) -> None:
+    upload, exchange = upload_of(Purse(100))
+    exchange.body_bytes_max = 4
+    out.set()
+    await upload.put(b"three", more=True)
+    with pytest.raises(GateFault):
+        await anext(upload.stream())
+    assert exchange.end is End.BODY_TOO_LARGE
 
 
 async def test_body_cannot_be_sent_twice() -> None:
