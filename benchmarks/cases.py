@@ -92,7 +92,7 @@ def events(stage: Stage) -> list[Case]:
 
 def sockets(stage: Stage) -> list[Case]:
     count, seconds = stage.effort.streams, stage.effort.seconds
-    subjects = stage.some((NGINX, ENVOY))
+    subjects = stage.some((NGINX, ENVOY, GATE))
     measured = {subject.name: _run(live.echoes(subject, count, seconds)) for subject in subjects}
     each = {name: [figure.each_us] for name, figure in measured.items()}
     rate = {name: [figure.per_second] for name, figure in measured.items()}
