@@ -173,7 +173,9 @@ class Gate:
         if terms.allowance.is_metered:
             terms.report = Report(terms.token.grant, admitted, request)
             sender = terms.report.sending(sender)
-        if terms.allowance.counts_events:
+        if isinstance(relay, GrpcCall):
+            sender = relay.counting(sender)
+        elif terms.allowance.counts_events:
             sender = counting(sender, admitted, request)
         return relay.run(relay.carry(request, sender, self.watch), self.watch, self.tell)
 

@@ -83,9 +83,9 @@ class Reservation:
         granted = allowance.take_some(self._taken, supplies, wanted)
         return granted or await allowance.wait_some(self._taken, supplies, wanted)
 
-    async def take_events(self, wanted: int) -> int:
-        """How many of so many messages to the client may be passed on; 0 is the end."""
-        granted = await self._take_or_wait(self.allowance.messages[Direction.DOWN], wanted)
+    async def take_events(self, wanted: int, direction: Direction = Direction.DOWN) -> int:
+        """How many of so many messages may be passed on; 0 is the end."""
+        granted = await self._take_or_wait(self.allowance.messages[direction], wanted)
         self.events += granted
         return granted
 

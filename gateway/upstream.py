@@ -36,6 +36,8 @@ ADDRESS_FRESH_SECONDS = 30.0
 CONNECT_PHASE = "client error (Connect)"
 ABANDONED_MS = 1_000
 UPLOAD_SECONDS_MAX = 7 * 86_400.0
+LETTING_GO_SECONDS = 0.3
+"""pyqwest's threads let go of connections a moment later; ended with its process, one aborts it."""
 NO_ADDRESS = "The API has no address that may be called."
 """Its provider reads why in the admin; a caller learns no address."""
 
@@ -209,6 +211,8 @@ class Upstreams:
         for pin in pins:
             for clients in pin.clients:
                 await clients.close()
+        if any(isinstance(pin.clients[0], TrailingClient) for pin in pins):
+            await asyncio.sleep(LETTING_GO_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

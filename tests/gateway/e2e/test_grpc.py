@@ -348,3 +348,41 @@ async def test_unreachable_upstream_is_unavailable_and_free(world: World, client
     )
     await world.settled()
     assert world.used(grant) == 0
+
+
+def messages(direction: str, count: int) -> list[dict[str, object]]:
+    return [{"kind": "messages", "direction": direction, "count": count}]
+
+
+@pytest.mark.parametrize("direction", ["up", "down", "both"])
+async def test_messages_are_counted_in_each_direction(
+    world: World, client: Client, direction: str
+) -> None:
+    grant, token = paid(world, limits=messages(direction, 100))
+    call = client.both(metadata=token, timeout=20)
+    for _ in range(3):
+        await call.write(b"x" * 20_000)
+        await call.read()
+    await call.done_writing()
+    assert await call.code() is grpc.StatusCode.OK
+    await world.settled()
+    assert world.used(grant) == (6 if direction == "both" else 3)
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+async def test_call_ends_at_the_first_message_that_is_not_held(
+    world: World, client: Client, direction: str
+) -> None:
+    grant, token = paid(world, limits=messages(direction, 2))
+    call = client.both(metadata=token, timeout=20)
+    for _ in range(2):
+        await call.write(b"x")
+        assert await call.read() == b"echo x"
+    await call.write(b"one too many")
+    error = await refused(_all(call))
+    assert (error.code(), problem_of(error)) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "quota-exhausted",
+    )
+    await world.settled()
+    assert world.used(grant) == 2
