@@ -2,16 +2,19 @@
 
 A request adds to the line of its grant, or to that of a route where nobody was identified, and
 never waits. Every few seconds, and when a minute is over, lines are closed and written in batches
-of bounded size, each of them exactly once, however often it has to be tried. While the database is
-away closed lines wait, LINES_MAX of them; what is more is dropped, and counted.
+of bounded size, each of them exactly once, however often it has to be tried, and never more often
+than a small part of a core can do. Meanwhile closed lines wait and add up, LINES_MAX of them; what
+is more is dropped, and counted.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from gateway.domain.chronicle import MINUTE_S, Call, Key, Line, Whose, newest
@@ -23,9 +26,11 @@ TICK_S = 1.0
 WRITE_S = 5.0
 ERROR_MIN = 500
 COMPLETED = End.COMPLETED
-LINES_MAX = 10_000
+LINES_MAX = 20_000
 BATCH_LINES = 400
-RECENT_PER_BATCH = 1_000
+RECENT_PER_BATCH = 400
+WRITE_SHARE = 0.02
+"""Of one core, at most, however many grants are used: then lines wait, and add up, for longer."""
 PATIENCE_S = 3.0
 """For the last lines, when the process ends."""
 
@@ -74,10 +79,11 @@ class Chronicle:
         self._open: dict[Whose, Line] = {}
         self._minute = 0
         self._closed: dict[Key, Line] = {}
-        self._unsent: list[_Batch] = []
+        self._unsent: _Batch | None = None
         self._numbers = 0
         self._written_at = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="chronicle")
+        self._closing = asyncio.Event()
         self._ticking: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
 
@@ -128,11 +134,13 @@ class Chronicle:
         if ticking is None:
             return
         ticking.cancel()
+        self._closing.set()
+        self._close_lines()
         if self._writing is not None:
             await asyncio.wait([self._writing], timeout=PATIENCE_S)
-        self._close_lines()
-        self._writing = self._loop.create_task(self._write())
-        await asyncio.wait([self._writing], timeout=PATIENCE_S)
+        if self._writing is None or self._writing.done():
+            self._writing = self._loop.create_task(self._write())
+            await asyncio.wait([self._writing], timeout=PATIENCE_S)
         if self._books is not None:
             closing = self._loop.run_in_executor(self._thread, self._books.close)
             await asyncio.wait([closing], timeout=PATIENCE_S)
@@ -166,17 +174,13 @@ class Chronicle:
                 self.dropped_calls += _count(line)
 
     async def _write(self) -> None:
-        """All that is closed; the first batch that fails, and those after it, wait."""
+        """All that is closed, until a batch fails; that one is the next to be tried."""
         if self._books is None:
             return
-        self._divide()
-        while self._unsent:
-            batch = self._unsent[0]
-            work = self._loop.run_in_executor(
-                self._thread, self._books.write, batch.number, batch.entries
-            )
+        while batch := self._next():
+            began_at = self._loop.time()
             try:
-                await work
+                spent_s = await self._loop.run_in_executor(self._thread, _timed, self._books, batch)
             except LedgerUnavailable:
                 self.failures += 1
                 logger.warning("Usage cannot be written now.", exc_info=True)
@@ -184,24 +188,34 @@ class Chronicle:
             except Unwritable:
                 logger.exception("Usage of %d lines is lost.", len(batch.entries))
                 self.dropped_calls += sum(_count(entry.line) for entry in batch.entries)
+                spent_s = self._loop.time() - began_at
             else:
                 self.written_lines += len(batch.entries)
-            del self._unsent[0]
+            self._unsent = None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(spent_s / WRITE_SHARE):
+                    await self._closing.wait()
 
-    def _divide(self) -> None:
-        """New batches, but only once those before them are in: what waits is bounded by lines."""
-        if self._unsent:
-            return
-        items = list(self._closed.items())
-        self._closed = {}
-        for first in range(0, len(items), BATCH_LINES):
-            some = items[first : first + BATCH_LINES]
+    def _next(self) -> "_Batch | None":
+        """The batch that is not known to be in, or else the oldest lines. The others still add."""
+        if self._unsent is None and self._closed:
+            some = list(islice(self._closed.items(), BATCH_LINES))
+            for key, _ in some:
+                del self._closed[key]
             recent = newest([line for _, line in some], RECENT_PER_BATCH)
             entries = [
                 Entry(key, line, calls) for (key, line), calls in zip(some, recent, strict=True)
             ]
             self._numbers += 1
-            self._unsent.append(_Batch(self._numbers, entries))
+            self._unsent = _Batch(self._numbers, entries)
+        return self._unsent
+
+
+def _timed(books: Books, batch: _Batch) -> float:
+    """Seconds of this thread's own; the gate has one core for all of them."""
+    began = time.thread_time()
+    books.write(batch.number, batch.entries)
+    return time.thread_time() - began
 
 
 def _count(line: Line) -> int:

@@ -6,7 +6,6 @@ Beside the sums a line keeps its latest calls, a bounded number of them.
 """
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -64,7 +63,7 @@ class Line:
     upstream_failures: int = 0
     latencies: list[int] = field(default_factory=lambda: [0] * BUCKETS)
     refusals: dict[str, int] = field(default_factory=dict)
-    recent: deque[Call] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+    recent: list[Call] = field(default_factory=list)
 
     def called(self, call: Call) -> None:
         _, _, _, _, _, up, down, cost, messages, seconds, failed = call
@@ -80,7 +79,10 @@ class Line:
             self.upstream_failures += 1
         if seconds is not None:
             self.latencies[bisect_left(LATENCY_S, seconds)] += 1
-        self.recent.append(call)
+        recent = self.recent
+        recent.append(call)
+        if len(recent) > RECENT_MAX:
+            del recent[0]
 
     def refused(self, reason: str, times: int = 1) -> None:
         self.refusals[reason] = self.refusals.get(reason, 0) + times
@@ -94,7 +96,7 @@ class Line:
         self.upstream_failures += other.upstream_failures
         self.latencies = added(self.latencies, other.latencies)
         self.refusals = summed(self.refusals, other.refusals)
-        self.recent.extend(other.recent)
+        self.recent = [*self.recent, *other.recent][-RECENT_MAX:]
 
 
 def added(some: Sequence[int], more: Sequence[int]) -> list[int]:
@@ -114,5 +116,5 @@ def newest(lines: Sequence[Line], most: int) -> list[list[Call]]:
     for line in lines:
         taken = min(each, left, len(line.recent))
         left -= taken
-        kept.append(list(line.recent)[len(line.recent) - taken :])
+        kept.append(line.recent[len(line.recent) - taken :])
     return kept

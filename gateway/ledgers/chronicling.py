@@ -1,8 +1,8 @@
 """Usage rows: written in batches behind the requests, by several nodes at once, each batch once.
 
 A batch names its writer and its number, and the writer's row goes forward in the same transaction:
-a batch whose answer was lost is written again and changes nothing. Lines are locked in one order,
-added to, and written back whole, so that what two nodes counted of one minute is their sum.
+a batch whose answer was lost is written again and changes nothing. Writers take turns, and write
+the sum of what they read and what they bring.
 """
 
 import uuid
@@ -26,6 +26,9 @@ FORGOTTEN_AT_ONCE = 5_000
 """Rows; nobody else may have to wait for longer."""
 PATH_MAX, METHOD_MAX = 200, 32
 
+LOCK = 0x41505553  # PostgreSQL's advisory locks are numbers; this one is ours.
+NOTHING = UsageMinute(latencies=[], refusals={})
+
 RowKey = tuple[datetime, str, str, int]
 M = TypeVar("M", bound=Model)
 
@@ -45,6 +48,7 @@ class Books:
         with translated(self._connection):
             try:
                 with transaction.atomic():
+                    _take_turns(self._connection)
                     if self._is_new(number):
                         _add(entries)
                         _remember(entries)
@@ -65,24 +69,25 @@ class Books:
 
 def _add(entries: Sequence[Entry]) -> None:
     lines = {_row_key(entry.key): entry.line for entry in entries}
-    # In one order, so that two nodes never wait for each other in a circle.
-    empty = [_row(key, UsageMinute(latencies=[], refusals={}), Line()) for key in sorted(lines)]
-    UsageMinute.objects.bulk_create(empty, ignore_conflicts=True)
     found = UsageMinute.objects.filter(
         minute__in={minute for minute, _, _, _ in lines},
         grant__in={grant for _, grant, _, _ in lines},
         route__in={route for _, _, route, _ in lines},
     )
-    held = {
-        (row.minute, row.grant, row.route, row.provider): row
-        for row in found.select_for_update(no_key=True).order_by("pk")
-    }
+    held = {(row.minute, row.grant, row.route, row.provider): row for row in found}
     UsageMinute.objects.bulk_create(
-        [_row(key, held[key], line) for key, line in sorted(lines.items(), key=lambda it: it[0])],
+        [_row(key, held.get(key, NOTHING), line) for key, line in lines.items()],
         update_conflicts=True,
         unique_fields=["minute", "grant", "route", "provider"],
         update_fields=[*SUMS, "latencies", "refusals"],
     )
+
+
+def _take_turns(connection: BaseDatabaseWrapper) -> None:
+    """Writers come one after the other: each adds to what it has read."""
+    if connection.vendor == "postgresql":  # SQLite's BEGIN IMMEDIATE did so already.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def _row(key: RowKey, before: UsageMinute, line: Line) -> UsageMinute:
