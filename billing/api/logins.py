@@ -120,7 +120,8 @@ def stellar_toml(_request: HttpRequest) -> HttpResponse:
         f'ORG_URL="{origin}"',
     ]
     for asset in chain.assets.values():
-        lines += ["", "[[CURRENCIES]]", f'code="{asset.code}"', f'issuer="{asset.issuer}"']
+        name = "contract" if asset.is_token else "issuer"
+        lines += ["", "[[CURRENCIES]]", f'code="{asset.code}"', f'{name}="{asset.issuer}"']
     headers = {**ANYWHERE, "Cache-Control": "public, max-age=300"}
     return HttpResponse(
         "\n".join(lines) + "\n", content_type="text/plain; charset=utf-8", headers=headers

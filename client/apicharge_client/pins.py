@@ -46,7 +46,10 @@ class Pin:
 
     def sac(self, code: str) -> str:
         """The asset's contract, from its issuer: never taken from the gateway."""
-        return Asset(code, self.assets[code]).contract_id(self.passphrase)
+        issuer = self.assets[code]
+        if StrKey.is_valid_contract(issuer):
+            return issuer  # A SEP-41 token that is no classic asset: it is its own contract.
+        return Asset(code, issuer).contract_id(self.passphrase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,8 @@ def _with_assets(pin: Pin, document: Document) -> Pin:
         code, issuer = price.text("asset"), price.text("issuer")
         if not CODE.fullmatch(code):
             raise price.wrong("asset", "an asset's code")
-        if not StrKey.is_valid_ed25519_public_key(issuer):
-            raise price.wrong("issuer", "an account (G…)")
+        if not (StrKey.is_valid_ed25519_public_key(issuer) or StrKey.is_valid_contract(issuer)):
+            raise price.wrong("issuer", "an account (G…) or a token's contract (C…)")
         known = assets.setdefault(code, _expected_issuer(pin, code) or issuer)
         if known != issuer:
             raise NotTrusted(f"{code} is issued by {known}; the gateway says {issuer}.", HINT)

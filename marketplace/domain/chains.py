@@ -53,9 +53,14 @@ class ChainError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Asset:
     code: str
-    issuer: str  # G…
+    issuer: str  # G…, or where there is none the token's own contract, C…
     sac: str  # C…, the asset's contract
     decimals: int = DECIMALS
+
+    @property
+    def is_token(self) -> bool:
+        """A SEP-41 token that is no classic asset: it has no issuer and no trustlines."""
+        return self.issuer == self.sac
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,21 +157,28 @@ def chain(
 
 
 def more_assets(given: Sequence[str]) -> dict[str, str]:
-    """Issuers by code, of `CODE:G…`."""
+    """Issuers by code, of `CODE:G…`; of a SEP-41 token its contract, `CODE:C…`."""
     found = {}
     for each in given:
         code, _, issuer = each.partition(":")
-        if not CODE.fullmatch(code) or not StrKey.is_valid_ed25519_public_key(issuer):
-            raise ChainError(f"APICHARGE_ASSETS: {each!r} is not CODE:ISSUER (G…).")
+        named = StrKey.is_valid_ed25519_public_key(issuer) or StrKey.is_valid_contract(issuer)
+        if not CODE.fullmatch(code) or not named:
+            raise ChainError(f"APICHARGE_ASSETS: {each!r} is not CODE:ISSUER (G…) or CODE:C….")
         if code in CODES or code in found:
             raise ChainError(f"APICHARGE_ASSETS: {code} has an issuer already.")
         found[code] = issuer
     return found
 
 
+def asset_contract(code: str, issuer: str, passphrase: str) -> str:
+    if StrKey.is_valid_contract(issuer):
+        return issuer
+    return StellarAsset(code, issuer).contract_id(passphrase)
+
+
 def _chain(name: str, passphrase: str, contract: str, issuers: Mapping[str, str]) -> Chain:
     assets = {
-        code: Asset(code, issuer, StellarAsset(code, issuer).contract_id(passphrase))
+        code: Asset(code, issuer, asset_contract(code, issuer, passphrase))
         for code, issuer in issuers.items()
     }
     return Chain(name, passphrase, contract, MappingProxyType(assets))

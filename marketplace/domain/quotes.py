@@ -58,6 +58,11 @@ class Quote:
     limits: tuple[JsonObject, ...]
     expires_at: int
 
+    @property
+    def is_token(self) -> bool:
+        """Priced in a SEP-41 token that is no classic asset: it is named by its contract alone."""
+        return self.asset_issuer == self.sac
+
 
 @dataclass(frozen=True, slots=True)
 class SignedQuote(Quote):
@@ -174,7 +179,7 @@ def from_json(document: object) -> SignedQuote:
         name=_name(quote),
         amount=_amount(price, "amount"),
         asset=_text(price, "asset", 12),
-        asset_issuer=_account(price, "issuer"),
+        asset_issuer=_issuer(price),
         sac=_contract(price, "sac"),
         payee=_account(quote, "payee"),
         fee=_amount(quote, "fee"),
@@ -238,6 +243,13 @@ def _account(source: Mapping[str, Json], field: str) -> str:
     if not StrKey.is_valid_ed25519_public_key(address):
         raise QuoteError(f"{field}: must be a Stellar account (G…)")
     return address
+
+
+def _issuer(price: Mapping[str, Json]) -> str:
+    """An account, or the token's own contract where it has no issuer."""
+    if price.get("issuer") == price.get("sac"):
+        return _contract(price, "sac")
+    return _account(price, "issuer")
 
 
 def _contract(source: Mapping[str, Json], field: str) -> str:

@@ -11,6 +11,7 @@ from functools import partial
 from stellar_sdk import Address, TransactionBuilder, xdr
 from stellar_sdk import Asset as StellarAsset
 
+from billing.rails.stellar import tokens
 from billing.rails.stellar.operator import GIVEN_STROOPS, KEPT_STROOPS, LUMEN, Operator
 from billing.rails.stellar.rpc import Rpc, account_key, trustline_key
 from marketplace.domain.chains import Asset, Chain
@@ -46,7 +47,9 @@ class Founding:
         """The contracts of the assets: anybody may make them, and somebody has to."""
         for asset in self._chain.assets.values():
             words = f"contract of {asset.code}: {asset.sac}"
-            if self._rpc.has(instance_key(asset.sac)):
+            if asset.is_token:
+                yield self._token(asset)
+            elif self._rpc.has(instance_key(asset.sac)):
                 yield Step(words, done=True)
             else:
                 yield Step(words, act=partial(self._wrap, asset))
@@ -55,6 +58,8 @@ class Founding:
         """Whether who is to be paid can be: (address, asset code)."""
         for address, code in addresses:
             asset = self._chain.assets[code]
+            if asset.is_token:
+                continue  # Who may hold it, the token says itself.
             line = StellarAsset(asset.code, asset.issuer).to_trust_line_asset_xdr_object()
             words = f"payee {address} can take {code}"
             if not self._rpc.has(account_key(address)):
@@ -72,6 +77,14 @@ class Founding:
 
     def has_contract(self) -> bool:
         return self._rpc.has(instance_key(self._chain.contract))
+
+    def _token(self, asset: Asset) -> Step:
+        words = f"token {asset.code}: {asset.sac}, {asset.decimals} decimals"
+        decimals = tokens.decimals(self._rpc, asset.sac, self._chain.passphrase)
+        if decimals == asset.decimals:
+            return Step(words, done=True)
+        found = "it does not answer" if decimals is None else f"it has {decimals}"
+        return Step(words, advice=f"{found}: take it out of APICHARGE_ASSETS")
 
     def _issuer(self, asset: Asset) -> Step:
         words = f"issuer of {asset.code}: {asset.issuer}"

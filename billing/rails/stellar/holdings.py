@@ -18,6 +18,8 @@ AUTHORIZED = xdr.TrustLineFlags.AUTHORIZED_FLAG.value
 
 def keys(order: Order) -> list[xdr.LedgerKey]:
     quote = order.quote
+    if quote.is_token:
+        return [account_key(order.buyer)]
     asset = _asset(order)
     holders = dict.fromkeys((order.buyer, quote.payee, quote.treasury))
     return [account_key(order.buyer), *(trustline_key(holder, asset) for holder in holders)]
@@ -30,6 +32,8 @@ def check(order: Order, entries: Entries) -> None:
         raise NoAccount(
             f"{order.buyer} is not an account on this network yet: create it with a little XLM."
         )
+    if quote.is_token:
+        return  # There are no trustlines: the token itself knows who holds what.
     receivers = [quote.payee, *([quote.treasury] if quote.fee else [])]
     for receiver in receivers:
         if (problem := _cannot_receive(order, receiver, entries)) is not None:
@@ -63,8 +67,8 @@ def _check_balance(order: Order, entries: Entries) -> None:
     if line.balance.int64 < quote.amount:
         missing = quote.amount - line.balance.int64
         raise InsufficientBalance(
-            f"The price is {_units(quote.amount)} {quote.asset} and the balance is "
-            f"{_units(line.balance.int64)}: add at least {_units(missing)}."
+            f"The price is {units(quote.amount)} {quote.asset} and the balance is "
+            f"{units(line.balance.int64)}: add at least {units(missing)}."
         )
 
 
@@ -91,5 +95,5 @@ def _asset(order: Order) -> xdr.TrustLineAsset:
     return Asset(order.quote.asset, order.quote.asset_issuer).to_trust_line_asset_xdr_object()
 
 
-def _units(amount: int) -> str:
+def units(amount: int) -> str:
     return f"{amount // UNITS}.{amount % UNITS:07d}".rstrip("0").rstrip(".")

@@ -48,6 +48,7 @@ from billing.rails.stellar import (
     holdings,
     logins,
     results,
+    tokens,
     transfers,
 )
 from billing.rails.stellar.envelopes import Link
@@ -107,6 +108,8 @@ class StellarRail:
     def instruct(self, order: Order, *, callback: str, now_s: float) -> Instruction:
         entries = self._rpc.entries(holdings.keys(order))
         holdings.check(order, entries)
+        if order.quote.is_token:
+            tokens.check(self._rpc, order, self._chain.passphrase)
         valid_until = entries.latest_ledger + VALID_FOR_LEDGERS
         entry = calls.unsigned_entry(
             calls.invocation(order, self._signer(order), self._chain),

@@ -124,3 +124,11 @@ def test_asset_that_cannot_be_is_refused(given: list[str]) -> None:
     issuer = KNOWN["accounts"]["friendbot"]
     with pytest.raises(chains.ChainError):
         chains.more_assets([each.format(g=issuer) for each in given])
+
+
+def test_token_without_an_issuer_is_named_by_its_contract() -> None:
+    chain = chains.chain("sandbox", more=chains.more_assets([f"TOKEN:{KNOWN['contract']}"]))
+    token = chain.assets["TOKEN"]
+    assert (token.issuer, token.sac) == (KNOWN["contract"], KNOWN["contract"])
+    assert token.is_token
+    assert not chain.assets["USDC"].is_token
