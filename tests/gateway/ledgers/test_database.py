@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.db import IntegrityError, connections, transaction
 
-from gateway.domain.limits import Calls, Credits, Limit
+from gateway.domain.limits import Calls, Credits, Data, Direction, Limit, Messages
 from gateway.domain.tokens import Grant, Starts
 from gateway.journal import Journal
 from gateway.ledgers.database import DatabaseLedger
@@ -149,6 +149,27 @@ def test_exhaustion_is_final_when_all_others_have_answered(one: Spender, two: Sp
     one.give_back(3, close=False)
     drawn = two.draw(grant, asked=1)
     assert (drawn.verdict, drawn.alone) == (Verdict.EXHAUSTED, False)
+
+
+def test_units_that_somebody_needs_at_once_are_recalled_from_the_others(
+    one: Spender, two: Spender
+) -> None:
+    grant = sell(Data(Direction.UP, 100))
+    one.draw(grant, waiting=60)
+    one.give_back(30, close=False)
+    assert two.draw(grant, waiting=50, least=1).verdict is Verdict.LEASED
+    drawn = two.draw(grant, slot=SLOT + 1, waiting=80, least=80)
+    assert (drawn.verdict, drawn.amount) == (Verdict.RECALLING, 0)
+    alone = sell(Data(Direction.UP, 100), number=2)
+    drawn = one.draw(alone, slot=SLOT + 2, waiting=200, least=200)
+    assert (drawn.verdict, drawn.amount, drawn.alone) == (Verdict.EXHAUSTED, 100, True)
+
+
+def test_messages_are_leased_by_sixteen(one: Spender) -> None:
+    grant = sell(Messages(Direction.BOTH, 100))
+    assert one.draw(grant).amount == 16
+    row = LimiterLedger.objects.get(grant_id=grant.id)
+    assert (row.kind, row.limit, row.used) == ("messages", 100, 16)
 
 
 def test_a_lease_made_during_a_recall_has_yet_to_answer_it(
