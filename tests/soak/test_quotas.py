@@ -6,12 +6,17 @@ from collections import Counter
 from itertools import islice
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import InvalidStatus
 
 from gateway.domain.tokens import Grant
 from gateway.models import Lease
 from tests import databases
+from tests.gateway.e2e.sockets import SocketUpstream, take_all
 from tests.gateway.e2e.test_cuts import endless
 from tests.gateway.e2e.upstreams import Reader, Request, Upstream, Writer
+from tests.gateway.e2e.world import eventually
 from tests.soak.calling import Call, at_once, begin, make
 from tests.soak.conftest import Cluster
 from tests.waiting import until
@@ -126,6 +131,41 @@ async def test_uploads_at_once_deliver_every_byte_sold_and_none_over(cluster: Cl
         await upstream.stop()
     assert upstream.received == limit, answers
     assert await used(cluster, grant) == limit, answers
+
+
+async def flood(peer: ServerConnection) -> None:
+    while True:
+        await peer.send("x" * 100)
+        await asyncio.sleep(0)
+
+
+async def received(url: str, token: str) -> int:
+    """Messages until the gate has enough; refused at once where another took the last."""
+    headers = {"apicharge": token}
+    try:
+        async with connect(f"ws{url[4:]}", additional_headers=headers, proxy=None) as client:
+            return len(await take_all(client))
+    except InvalidStatus as refused:
+        if refused.response.status_code != 402:
+            raise
+        return 0
+
+
+async def test_websockets_at_once_get_every_message_sold_and_none_over(cluster: Cluster) -> None:
+    limit, upstream = 3_001, SocketUpstream()
+    upstream.talk = flood
+    await upstream.start()
+    await asyncio.to_thread(cluster.sell, "socket", f"ws://127.0.0.1:{upstream.port}")
+    sold = {"kind": "messages", "direction": "down", "count": limit}
+    grant, token = await databases.in_thread(cluster.grant, "socket/all", sold)
+    urls = islice(cluster.urls("/gate/socket/"), STREAMS)
+    try:
+        counts = await asyncio.gather(*(received(url, token) for url in urls))
+        await eventually(lambda: upstream.open == 0)
+    finally:
+        await upstream.stop()
+    assert sum(counts) == limit, counts
+    assert await used(cluster, grant) == limit
 
 
 @pytest.mark.parametrize("clients", [40, pytest.param(1000, marks=pytest.mark.soak)])
