@@ -66,7 +66,7 @@ def read(fields: Iterable[Field], *, has_body: bool) -> Request:
         if _NAME(name) is None or name in FRAMING or _CONTROL(value):
             raise Malformed("A header is none that a request can have.")
     request = _line(pseudo, headers)
-    if request.length is None and has_body:
+    if request.length is None and has_body and request.protocol is None:
         request.headers.append((b"transfer-encoding", b"chunked"))
     return request
 

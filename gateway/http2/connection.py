@@ -28,7 +28,8 @@ from gateway.asgi import Headers, Scope
 from gateway.domain.floods import Patience
 from gateway.domain.requests import Malformed, Request, read
 from gateway.http2.opening import Bounds, opened
-from gateway.http2.stream import Stream
+from gateway.http2.sockets import over_http2
+from gateway.http2.stream import Application, Stream
 from gateway.http2.writing import UNWRITTEN_BYTES_MAX, Writer
 from gateway.listening import Deadlines, watch
 
@@ -37,6 +38,7 @@ UNREAD_BYTES_MAX = 1024 * 1024
 STEP_BYTES = 16 * 1024
 """Parsed in one go: what is refused after it must not have cost much before."""
 LINGERING_SECONDS = 2.0
+WEBSOCKET = b"websocket"
 LIVE = b"application/grpc"
 
 
@@ -209,21 +211,23 @@ class Http2Protocol(asyncio.Protocol):
         except Malformed:
             self._refuse(stream_id, ErrorCodes.PROTOCOL_ERROR)
             return
-        if request.protocol is not None:
+        if request.protocol not in {None, WEBSOCKET}:
             self._refuse(stream_id, ErrorCodes.PROTOCOL_ERROR)
             return
         stream = Stream(self, stream_id, self._scope(request), self._loop)
         stream.scope["extensions"] = {"abort": stream.abort, "http.response.trailers": {}}
         stream.expects_continue, stream.length = request.expects_continue, request.length
-        stream.is_live = request.is_of(LIVE)
-        self._start(stream)
+        is_socket = request.protocol is not None
+        stream.is_live = is_socket or request.is_of(LIVE)
+        application = self._config.loaded_app
+        self._start(stream, over_http2(application) if is_socket else application)
 
-    def _start(self, stream: Stream) -> None:
+    def _start(self, stream: Stream, application: Application) -> None:
         self._streams[stream.id] = stream
         self._has_served = True
         self._running += 1
         self._state.total_requests += 1
-        task = self._loop.create_task(stream.run(self._config.loaded_app))
+        task = self._loop.create_task(stream.run(application))
         self._state.tasks.add(task)
         task.add_done_callback(self._state.tasks.discard)
 

@@ -46,6 +46,7 @@ def opened(bounds: Bounds) -> H2Connection:
         initial_values={
             SettingCodes.INITIAL_WINDOW_SIZE: bounds.stream_window_bytes,
             SettingCodes.MAX_HEADER_LIST_SIZE: bounds.header_list_bytes,
+            SettingCodes.ENABLE_CONNECT_PROTOCOL: 1,
         },
     )
     h2.initiate_connection()
