@@ -10,6 +10,7 @@ from django.conf import settings
 
 from billing.rails.port import Rail
 from billing.rails.stellar import StellarRail
+from billing.rails.stellar.deploying import Deploying
 from billing.rails.stellar.envelopes import address_of
 from billing.rails.stellar.founding import Founding
 from marketplace import quoting
@@ -53,9 +54,17 @@ def rail_at(rpc_url: str) -> Rail:
 
 def founding() -> Founding:
     """What prepares the network itself; only a real rail has it."""
-    rail = rail_at(settings.RPC_URL)
-    assert isinstance(rail, StellarRail)
-    return rail.founding()
+    return _stellar().founding()
+
+
+def deploying() -> Deploying:
+    return _stellar().deploying((settings.BASE_DIR / "contract" / "apicharge.wasm").read_bytes())
+
+
+def _stellar() -> StellarRail:
+    chosen = rail()
+    assert isinstance(chosen, StellarRail)
+    return chosen
 
 
 def rail() -> Rail:

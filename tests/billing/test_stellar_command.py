@@ -130,3 +130,10 @@ def test_no_key_is_told(
     told = said(capsys, "status")
     for name in ("QUOTE", "GRANT", "CHANNEL"):
         assert getattr(settings, f"{name}_KEY_SEED").reveal() not in told
+
+
+def test_sandbox_has_its_contract(
+    database: str, on_sandbox: RunningSandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = said(capsys, "deploy")
+    assert told == f"  have   contract {conf.conf().chain.contract} is the sandbox's own\n"

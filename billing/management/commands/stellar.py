@@ -1,4 +1,4 @@
-"""`manage.py stellar setup|channels|status`: the network that is paid on, from our side."""
+"""`manage.py stellar setup|deploy|channels|status`: the network that is paid on, from our side."""
 
 import time
 from argparse import ArgumentParser
@@ -16,10 +16,10 @@ from marketplace.models import RouteQuote
 
 
 class Command(BaseCommand):
-    help = "Prepare and look after the payment network: accounts, asset contracts, channels."
+    help = "Prepare and look after the payment network: accounts, contracts, channels."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["setup", "channels", "status"])
+        parser.add_argument("what", choices=["setup", "deploy", "channels", "status"])
         parser.add_argument("--dry-run", action="store_true", help="say what would be done")
         parser.add_argument("--yes", action="store_true", help="needed on pubnet")
         parser.add_argument("--count", type=int, help="of channels; APICHARGE_CHANNELS")
@@ -35,7 +35,7 @@ class Command(BaseCommand):
                 return
             if conf.conf().chain.name == "pubnet" and not (dry_run or yes):
                 raise CommandError("On pubnet lumens are money: look at --dry-run, then say --yes.")
-            for step in (_setup if what == "setup" else _channels)(count):
+            for step in _steps(what, count):
                 self._take(step, dry_run=dry_run)
         except NetworkUnavailable as problem:
             raise CommandError(str(problem)) from problem
@@ -72,6 +72,12 @@ class Command(BaseCommand):
             say(f"channel   {row.index} {row.address} {held} {row.problem}".rstrip())
         for step in founding.receivers(_paid()):
             say(f"payee     {step.words}{'' if step.done else f' (NOT YET: {step.advice})'}")
+
+
+def _steps(what: str, count: int) -> Iterator[Step]:
+    if what == "deploy":
+        return conf.deploying().steps()
+    return _setup(count) if what == "setup" else _channels(count)
 
 
 def _setup(count: int) -> Iterator[Step]:

@@ -51,6 +51,7 @@ from billing.rails.stellar import (
     tokens,
     transfers,
 )
+from billing.rails.stellar.deploying import Deploying
 from billing.rails.stellar.envelopes import Link
 from billing.rails.stellar.fees import Fees
 from billing.rails.stellar.founding import Founding
@@ -254,6 +255,10 @@ class StellarRail:
 
     def founding(self) -> Founding:
         return Founding(self._rpc, self._chain, self._operator)
+
+    def deploying(self, wasm: bytes) -> Deploying:
+        signer = self._signers[0]
+        return Deploying(self._rpc, self._chain, self._operator, signer, wasm)
 
     def _signer(self, order: Order) -> bytes:
         """As it was when the buyer was told what to sign."""
