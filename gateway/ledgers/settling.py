@@ -16,6 +16,7 @@ from gateway.ledgers.port import LEASE_TIME_S, Draw, Drawn, LedgerUnavailable, R
 from gateway.models import GrantLedger, Lease, LimiterLedger
 
 RECALL_LIVE_S = 1.0  # So long after a recall somebody may still be waiting for its answers.
+KEEP_SQL = "UPDATE gateway_lease SET amount = %s, spent = %s, answered = %s WHERE id = %s"
 Key = tuple[str, int, int]
 SPEND_SQL = """
 UPDATE gateway_limiterledger SET used = used + %s, due = due - %s, recall = %s, recalled_at = %s
@@ -206,7 +207,7 @@ class Books:
         )
         Lease.objects.bulk_create(self._made.values())
         kept = [lease for slot, lease in self._changed.items() if slot in self._leases]
-        Lease.objects.bulk_update(kept, ["amount", "spent", "answered"])
+        _keep(kept)
         closed = [lease.pk for slot, lease in self._changed.items() if slot not in self._leases]
         if closed:
             Lease.objects.filter(pk__in=closed).delete()
@@ -227,6 +228,14 @@ def spend(changes: Iterable[tuple[LimiterLedger, int, int]]) -> None:
         cursor.executemany(SPEND_SQL, parameters)
         if cursor.rowcount != len(parameters):
             raise LedgerUnavailable("a limiter row is not what was locked")
+
+
+def _keep(leases: Iterable[Lease]) -> None:
+    """Row by row: Django's bulk_update takes ten times as long to say the same."""
+    parameters = [(lease.amount, lease.spent, lease.answered, lease.pk) for lease in leases]
+    if parameters:
+        with connections["default"].cursor() as cursor:
+            cursor.executemany(KEEP_SQL, parameters)
 
 
 def _find_or_make(draws: Mapping[Key, Draw]) -> set[int]:
