@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-from gateway.domain.chronicle import MINUTE_S, Call, Key, Line, Whose, newest
+from gateway.domain.chronicle import MINUTE_S, Call, Fields, Key, Line, Whose, newest
 from gateway.domain.exchange import UPSTREAM_FAILURES, End
 from gateway.ledgers.port import LedgerUnavailable
 from gateway.watching import Watched
@@ -94,23 +94,26 @@ class Chronicle:
         if exchange.undecodable:
             self.undecodable += exchange.undecodable
         found, answered_at = terms.found, exchange.answered_at
-        call = Call(
-            terms.now_s,
-            found.method,
-            found.match.path,
-            status,
-            end,
-            exchange.bytes_up,
-            exchange.bytes_down,
-            terms.reservation.credits,
-            exchange.messages or terms.reservation.events,
-            None if answered_at is None else answered_at - exchange.began_at,
-            (status is not None and status >= ERROR_MIN)
-            or (end is not COMPLETED and end in UPSTREAM_FAILURES),
+        reservation = terms.reservation
+        self.called(
+            found.whose,
+            (
+                terms.now_s,
+                found.method,
+                found.match.path,
+                status,
+                end,
+                exchange.bytes_up,
+                exchange.bytes_down,
+                reservation.credits,
+                exchange.messages or reservation.events,
+                None if answered_at is None else answered_at - exchange.began_at,
+                (status is not None and status >= ERROR_MIN)
+                or (end is not COMPLETED and end in UPSTREAM_FAILURES),
+            ),
         )
-        self.called(found.whose, call)
 
-    def called(self, whose: Whose, call: Call) -> None:
+    def called(self, whose: Whose, call: Fields) -> None:
         line = self._open.get(whose)
         if line is None:
             line = self._open[whose] = Line()
