@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from django.core.cache import cache
@@ -206,7 +206,9 @@ def test_link_is_signed_for_wallets_where_our_domain_can_be_asked(online: Runnin
     signed = envelopes.link(body, chain, said)
     assert "origin_domain=gw.example" in signed
     payload, _, signature = signed.rpartition("&signature=")
-    assert payload
-    assert signature
+    # SEP-7: 35 zero bytes, a 4, the prefix, and the link without its signature.
+    signed_bytes = bytes(35) + b"\x04stellar.sep.7 - URI Scheme" + payload.encode()
+    told = Keypair.from_public_key(conf.login_address())
+    told.verify(signed_bytes, base64.b64decode(unquote(signature)))
     local = envelopes.Link(holder.public_key, "http://127.0.0.1:8000/sep7", "x", seed)
     assert "signature=" not in envelopes.link(body, chain, local)
