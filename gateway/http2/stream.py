@@ -241,7 +241,10 @@ class Stream:
         if self.is_closed:
             raise ClientLeft
         self.is_ended = True
-        self._connection.write_head(self, trailers, end=True)
+        if trailers:
+            self._connection.write_head(self, trailers, end=True)
+        else:
+            self._connection.write_body(self)
 
     def flush_head(self, *, end: bool = False) -> None:
         head, self._head = self._head, None

@@ -27,6 +27,7 @@ async def test_gated_call_is_the_same_over_http2(site: Site) -> None:
         paid = await client.get("/gate/files/files/100000.bin", headers=headers)
         assert (paid.status, len(paid.body), paid.is_whole) == ("200", 100_000, True)
         assert "apicharge-expires" in paid.head
+        assert b"<html" in (await client.get("/")).body
         assert (await client.get("/livez")).body == (await client.get("/livez")).body != b""
 
 

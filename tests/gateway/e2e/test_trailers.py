@@ -1,5 +1,6 @@
 """Trailers of an HTTP/1.1 upstream: to clients that take them, and to the bill."""
 
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from gateway.http2.connection import Http2Protocol
 from gateway.listening import HttpProtocol
 from tests.gateway.e2e.upstreams import raw
 from tests.gateway.e2e.world import World, running
+from tests.gateway.http2.serving import echo, serving
 from tests.http2 import connected
 
 CREDITS = [{"kind": "credits", "credits": 100, "per_call": 2, "max_per_call": 10}]
@@ -87,3 +89,45 @@ async def test_proxy_of_the_environment_is_not_asked(
         heard = await client.get("/gate/files/x", headers=headers)
     assert heard.status == "502"
     assert not world.upstream.requests
+
+
+@pytest.mark.parametrize("world", [Http2Protocol], indirect=True)
+async def test_answer_passes_as_it_is(world: World) -> None:
+    """Nothing is inflated, and no redirect is followed."""
+    squeezed = gzip.compress(b"hello")
+    head = b"HTTP/1.1 302 Found\r\nLocation: https://other.example/\r\nContent-Encoding: gzip\r\n"
+    framing = b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(squeezed)
+    world.upstream.answering = raw(head + framing + squeezed)
+    async with connected("127.0.0.1", world.port) as client:
+        headers = [("apicharge", world.token(world.grant()))]
+        heard = await client.get("/gate/files/x", headers=headers)
+    assert (heard.status, heard.body, heard.is_whole) == ("302", squeezed, True)
+    assert heard.head["location"] == "https://other.example/"
+    assert len(world.upstream.requests) == 1
+
+
+@pytest.mark.parametrize("world", [Http2Protocol], indirect=True)
+async def test_upstream_that_may_not_be_called_is_not_called(world: World) -> None:
+    for url in ("h2c://127.0.0.2:9", "grpc://10.0.0.1", "grpcs://[::1]:443"):
+        world.publish(upstreams=[{"url": url}])
+        async with connected("127.0.0.1", world.port) as client:
+            headers = [("apicharge", world.token(world.grant()))]
+            heard = await client.get("/gate/files/x", headers=headers)
+        assert heard.status == "502"
+        assert b"no address that may be called" in heard.body
+
+
+@pytest.mark.parametrize("world", [Http2Protocol], indirect=True)
+async def test_upstream_by_http2_that_has_no_trailers_is_passed_on(world: World) -> None:
+    async with serving(echo) as (_, port):
+        world.publish(upstreams=[{"url": f"h2c://127.0.0.1:{port}"}])
+        grant = world.grant()
+        async with connected("127.0.0.1", world.port) as client:
+            headers = [("apicharge", world.token(grant))]
+            head = client.head("/gate/files/x", method="POST", headers=headers)
+            stream_id = await client.begin(head, end=False)
+            await client.upload(stream_id, b"x" * 200_000)
+            heard = await client.over(stream_id)
+    assert (heard.status, heard.body, heard.is_whole) == ("200", b"x" * 200_000, True)
+    await world.settled()
+    assert world.used(grant) == 1

@@ -86,6 +86,18 @@ async def test_rapid_reset_ends_the_connection_and_runs_no_application() -> None
         await eventually(lambda: not state.tasks)
 
 
+async def test_resets_that_a_client_provokes_count_as_its_own() -> None:
+    async with serving(echo) as address, connected(*address) as client:
+        head = client.h2.encoder.encode(client.head(method="POST"))
+        frames: list[Frame] = []
+        for number in range(FLOOD_FRAMES):
+            stream_id = 2 * number + 1
+            opening = HeadersFrame(stream_id, data=head, flags=["END_HEADERS"])
+            frames += [opening, WindowUpdateFrame(stream_id, window_increment=2**31 - 1)]
+        await flooded(client, frames)
+        assert client.terminated == ErrorCodes.ENHANCE_YOUR_CALM
+
+
 async def test_endless_header_block_ends_the_connection() -> None:
     async with serving(hello) as address, connected(*address) as client:
         first = HeadersFrame(1, data=b"", flags=[])
