@@ -4,6 +4,8 @@
 - The application may set the longest message, and cut the connection.
 - A pong that waits behind messages which we do not read yet is not taken for a dead client.
 - A message in a million fragments costs the memory of one.
+- A handshake that cannot be read is answered and its connection closed. A header line may be longer
+  than a token.
 - A connection that just ends is told as 1006, a close frame without a code as 1005; the latter can
   be sent, too.
 """
@@ -15,6 +17,7 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets import http11
 from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
@@ -22,6 +25,9 @@ from websockets.server import ServerProtocol
 from gateway.domain.closing import ABNORMAL, NO_CODE
 from gateway.domain.routes import MESSAGE_BYTES_MAX
 from gateway.listening import Watched
+
+http11.MAX_LINE_LENGTH = 32 * 1024
+"""Of what clients and upstreams send; tokens have up to 8,192 characters, cookies come together."""
 
 OPTIONS: dict[str, Any] = {
     "ws_max_size": MESSAGE_BYTES_MAX,
@@ -48,6 +54,12 @@ class WebSocketProtocol(Watched, WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.begin_watch(self._server_state, self.loop)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.handshake_complete:

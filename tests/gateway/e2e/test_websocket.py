@@ -325,6 +325,25 @@ async def test_message_larger_than_the_routes_limit_ends_it(
         assert await closed(client) == Close(1009, "A message of the API is too big")
 
 
+async def test_long_headers_pass_and_too_long_ones_are_answered(
+    world: World, sockets: SocketUpstream
+) -> None:
+    presented = token(world.grant())
+    async with opening(world, presented, headers={"Cookie": "a=" + "x" * 30_000}) as client:
+        await client.send("hello")
+        assert await client.recv() == "hello"
+    long: Any = ["apicharge", "apicharge." + "x" * 30_000]
+    with pytest.raises(InvalidStatus) as refused:
+        await opening(world, subprotocols=long)
+    assert refused.value.response.status_code == 401
+    with pytest.raises(InvalidStatus) as refused:
+        await opening(world, presented, headers={"Cookie": "a=" + "x" * 40_000})
+    assert refused.value.response.status_code == 431
+    with pytest.raises(InvalidStatus) as refused:
+        await opening(world, presented, headers={f"x-{number}": "y" for number in range(200)})
+    assert refused.value.response.status_code == 431
+
+
 @pytest.mark.parametrize(
     ("broken", "code"), [([b"x"] * 5000, 1009), ([b"\xff"], 1014), ([b"ok", b"\xff"], 1014)]
 )
