@@ -15,6 +15,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.domain import closing, errors
+from gateway.listening import HttpProtocol
 from tests.gateway.e2e.sockets import SocketUpstream, opening, publish
 from tests.gateway.e2e.upstreams import Reader, Request, Writer
 from tests.gateway.e2e.world import World
@@ -41,6 +42,8 @@ class Far:
         self.received: dict[str, int] = {}
         self.whole: set[str] = set()
         self.gone: dict[str, asyncio.Event] = {}
+        self.client: Any = None
+        """The near side's, where it is one for all."""
 
     def expect(self, name: str) -> "asyncio.Queue[bytes | None]":
         self.received[name] = 0
@@ -122,6 +125,10 @@ async def websocket(world: World, far: Far) -> AsyncIterator[None]:
     await upstream.stop()
 
 
+def all_of(count: int) -> int:
+    return count
+
+
 class Down:
     """An answer over HTTP/1.1."""
 
@@ -132,6 +139,9 @@ class Down:
     has_messages = False
     """What it carries is delivered whole, or not at all."""
     upstream = staticmethod(http)
+    server = HttpProtocol
+    visible = staticmethod(all_of)
+    """How many of the bytes delivered the sink can see."""
 
     def __init__(self, world: World, far: Far, name: str) -> None:
         self.world = world
@@ -155,14 +165,14 @@ class Down:
         return ""
 
     async def piece(self) -> None:
-        self.push()
+        await self.push()
         await self._sink()
 
-    def push(self) -> None:
+    async def push(self) -> None:
         """Whether it arrives or not."""
         self.acts.put_nowait(self.one)
 
-    def finish(self) -> None:
+    async def finish(self) -> None:
         self.acts.put_nowait(b"")
 
     def break_off(self) -> None:
@@ -189,7 +199,7 @@ class Down:
                 else:
                     self.delivered += len(chunk)
             return Ending(self.delivered, True)
-        return Ending(self.delivered, False, _problem(told.partition(b"data: ")[2]))
+        return Ending(self.delivered, False, problem_in(told.partition(b"data: ")[2]))
 
 
 class Events(Down):
@@ -207,11 +217,11 @@ class Sockets(Down):
     upstream = staticmethod(websocket)
 
     async def begin(self, presented: str) -> str:
-        self.push()
+        await self.push()
         try:
             self.client: Any = await opening(self.world, presented, f"/{self.name}")
         except InvalidStatus as exc:
-            return _problem(exc.response.body or b"")
+            return problem_in(exc.response.body or b"")
         await self._sink()
         return ""
 
@@ -250,6 +260,9 @@ class Up:
     tells = True
     has_messages = False
     upstream = staticmethod(http)
+    server = HttpProtocol
+    visible = staticmethod(all_of)
+    """How many of the bytes delivered the sink can see."""
 
     def __init__(self, world: World, far: Far, name: str) -> None:
         self.world = world
@@ -263,7 +276,7 @@ class Up:
             f"POST /gate/files/{self.name} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
             f"apicharge: {presented}\r\n\r\n".encode()
         )
-        self.push()
+        await self.push()
         heard = asyncio.ensure_future(self.reader.readuntil(b"\r\n\r\n"))
         while not heard.done() and self.far.received[self.name] < PIECE_BYTES:
             await asyncio.wait([heard], timeout=0.01)
@@ -274,15 +287,15 @@ class Up:
 
     async def piece(self) -> None:
         before = self.far.received[self.name]
-        self.push()
+        await self.push()
         while self.far.received[self.name] < before + PIECE_BYTES:
             assert not self._heard.done(), self._heard.result()
             await asyncio.wait([self._heard], timeout=0.01)
 
-    def push(self) -> None:
+    async def push(self) -> None:
         self.writer.write(b"%x\r\n%s\r\n" % (PIECE_BYTES, b"0123456789"))
 
-    def finish(self) -> None:
+    async def finish(self) -> None:
         self.writer.write(b"0\r\n\r\n")
 
     def break_off(self) -> None:
@@ -305,10 +318,10 @@ class Up:
 async def said(head: bytes, reader: Reader) -> str:
     """The problem's name in an answer."""
     lines = dict(line.partition(b": ")[::2] for line in head.lower().split(b"\r\n")[1:])
-    return _problem(await reader.readexactly(int(lines[b"content-length"])))
+    return problem_in(await reader.readexactly(int(lines[b"content-length"])))
 
 
-def _problem(document: bytes) -> str:
+def problem_in(document: bytes) -> str:
     return str(json.loads(document)["type"]).rpartition("/")[2] if document else ""
 
 
