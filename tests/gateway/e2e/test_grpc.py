@@ -10,6 +10,8 @@ import pytest
 
 from gateway.http2.connection import Http2Protocol
 from tests.gateway.e2e.world import World, eventually, running
+from tests.gateway.http2.serving import serving
+from tests.http2 import connected
 
 HOST = "files.example"
 SERVICE = "pkg.Echo"
@@ -386,3 +388,20 @@ async def test_call_ends_at_the_first_message_that_is_not_held(
     )
     await world.settled()
     assert world.used(grant) == 2
+
+
+async def test_gate_ends_a_call_whose_deadline_nobody_else_heeds(world: World) -> None:
+    async def silent(_scope: Any, _receive: Any, _send: Any) -> None:
+        await asyncio.Event().wait()
+
+    async with serving(silent) as (_, port):
+        world.publish(upstreams=[{"url": f"grpc://127.0.0.1:{port}"}])
+        grant, token = paid(world)
+        async with connected("127.0.0.1", world.port) as caller:
+            headers = [*token, ("content-type", "application/grpc"), ("grpc-timeout", "100m")]
+            path = f"/gate/files/{SERVICE}/Unary"
+            heard = await caller.get(path, method="POST", headers=headers)
+        assert (heard.status, heard.head["grpc-status"]) == ("200", "4")
+        assert (heard.is_whole, heard.frames) == (True, 1)
+        await world.settled()
+        assert world.used(grant) == 1
