@@ -20,6 +20,8 @@ SAID = {
 }
 """Each field, and what the snapshot calls it."""
 
+IDLE = "Of a caller within the body of its request; of both sides on a WebSocket."
+
 
 def _count(
     label: str, most: int, help_text: str = ""
@@ -41,7 +43,7 @@ class Guarded(models.Model):
     guard_window_s = _count("within (seconds) ", guards.WINDOW_S_MAX)
     guard_concurrency = _count("at a time from all together", guards.COUNT_MAX)
     guard_body_bytes = _count("largest request body (bytes)", guards.BODY_BYTES_MAX)
-    guard_idle_ms = _count("longest silence within a request (ms)", guards.IDLE_MS_MAX)
+    guard_idle_ms = _count("longest silence (ms)", guards.IDLE_MS_MAX, IDLE)
     guards_since_s = models.BigIntegerField(default=0, editable=False)
 
     class Meta:

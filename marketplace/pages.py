@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 
-from marketplace import browsing, describing, explaining, openapi, quoting
+from marketplace import browsing, describing, explaining, guarding, openapi, quoting
 from marketplace.browsing import Search
 from marketplace.context import site
 from marketplace.domain import plans
@@ -165,5 +165,6 @@ def _purchase(route_id: str, *, now_s: float) -> dict[str, object] | None:
         ],
         "chain": settings.CHAIN,
         "snippets": shown.snippets,
+        "guards": guarding.guard_of(found, found.service).words(),
         "payment_required": False,
     }

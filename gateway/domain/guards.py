@@ -58,7 +58,7 @@ class Guard:
     concurrency: int | None = None
     body_bytes_max: int | None = None
     idle_ms: int | None = None
-    """For how long a client may send nothing of what it owes."""
+    """For how long a client may send nothing of a body, or nobody anything on a WebSocket."""
 
     @property
     def is_set(self) -> bool:
@@ -88,7 +88,7 @@ class Guard:
         if self.body_bytes_max is not None:
             said.append(f"request bodies of at most {self.body_bytes_max:,} bytes")
         if self.idle_ms is not None:
-            said.append(f"no silence of more than {self.idle_ms / 1000:g} s within a request")
+            said.append(f"no silence of more than {self.idle_ms / 1000:g} s in a body or WebSocket")
         return said
 
 

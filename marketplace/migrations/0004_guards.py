@@ -80,12 +80,13 @@ class Migration(migrations.Migration):
             name="guard_idle_ms",
             field=models.PositiveBigIntegerField(
                 blank=True,
+                help_text="Of a caller within the body of its request; of both sides on a WebSocket.",
                 null=True,
                 validators=[
                     django.core.validators.MinValueValidator(1),
                     django.core.validators.MaxValueValidator(3600000),
                 ],
-                verbose_name="longest silence within a request (ms)",
+                verbose_name="longest silence (ms)",
             ),
         ),
         migrations.AddField(
@@ -189,12 +190,13 @@ class Migration(migrations.Migration):
             name="guard_idle_ms",
             field=models.PositiveBigIntegerField(
                 blank=True,
+                help_text="Of a caller within the body of its request; of both sides on a WebSocket.",
                 null=True,
                 validators=[
                     django.core.validators.MinValueValidator(1),
                     django.core.validators.MaxValueValidator(3600000),
                 ],
-                verbose_name="longest silence within a request (ms)",
+                verbose_name="longest silence (ms)",
             ),
         ),
         migrations.AddField(

@@ -251,3 +251,11 @@ def test_error_page_needs_neither_request_nor_database() -> None:
     page = render_to_string("500.html")
     assert "Nothing was paid or changed" in page
     assert "Stellar" not in page
+
+
+def test_guards_are_said_where_one_buys(client: Client) -> None:
+    price = shop.stall()
+    address = "/services/weather/routes/forecast/"
+    assert "Guarded" not in text(client, address)
+    type(price.route).objects.filter(pk=price.route_id).update(guard_concurrency=3)
+    assert "Guarded: at most 3 at a time from all together." in text(client, address)

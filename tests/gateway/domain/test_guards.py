@@ -112,7 +112,7 @@ def test_words_name_every_guard() -> None:
         "at most 9,000 calls in 3 s from all together",
         "at most 2 at a time from all together",
         "request bodies of at most 10,000 bytes",
-        "no silence of more than 0.5 s within a request",
+        "no silence of more than 0.5 s in a body or WebSocket",
     ]
     assert Guard().words() == []
 
