@@ -8,7 +8,7 @@ from billing.sandbox import assets, entries, network
 from billing.sandbox.auth import Authorization
 from billing.sandbox.host import Closing, Host
 from billing.sandbox.hosterrors import Code, HostError, Kind
-from billing.sandbox.programs import PROGRAMS
+from billing.sandbox.programs import program_of
 from billing.sandbox.state import View
 
 
@@ -23,7 +23,7 @@ def run(
 ) -> Returned:
     """Raises HostError; then the view's changes must be thrown away."""
     if function.invoke_contract is not None:
-        host = Host(view, closing, authorization, PROGRAMS)
+        host = Host(view, closing, authorization, program_of)
         value = host.invoke(function.invoke_contract)
         return Returned(value, host.events)
     if function.create_contract is not None:

@@ -50,6 +50,13 @@ def instance_key(contract: str) -> xdr.LedgerKey:
     return data_key(contract, key, Durability.PERSISTENT)
 
 
+def code_key(digest: bytes) -> xdr.LedgerKey:
+    return xdr.LedgerKey(
+        xdr.LedgerEntryType.CONTRACT_CODE,
+        contract_code=xdr.LedgerKeyContractCode(xdr.Hash(digest)),
+    )
+
+
 def nonce_key(account: str, nonce: int) -> xdr.LedgerKey:
     key = xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_NONCE, nonce_key=xdr.SCNonceKey(xdr.Int64(nonce)))
     return data_key(account, key, Durability.TEMPORARY)
@@ -92,6 +99,11 @@ def of_account(entry: xdr.AccountEntry) -> xdr.LedgerEntryData:
 
 def of_trustline(entry: xdr.TrustLineEntry) -> xdr.LedgerEntryData:
     return xdr.LedgerEntryData(xdr.LedgerEntryType.TRUSTLINE, trust_line=entry)
+
+
+def of_code(digest: bytes, code: bytes) -> xdr.LedgerEntryData:
+    entry = xdr.ContractCodeEntry(xdr.ContractCodeEntryExt(0), xdr.Hash(digest), code)
+    return xdr.LedgerEntryData(xdr.LedgerEntryType.CONTRACT_CODE, contract_code=entry)
 
 
 def of_data(key: xdr.LedgerKey, value: xdr.SCVal) -> xdr.LedgerEntryData:

@@ -9,19 +9,27 @@ from billing.sandbox.entries import Durability
 from billing.sandbox.state import View
 
 FRIENDBOT_STROOPS = 9 * 10**17
-ISSUER_STROOPS = 10**9
+OWNER_STROOPS = 10**9
+FOREVER = 2**32 - 1  # Nothing of the network's own expires: a sandbox may stand for years.
 
 
 def found(view: View) -> None:
     _open_account(view, network.FRIENDBOT.public_key, FRIENDBOT_STROOPS)
-    for issuer in network.ISSUERS.values():
-        _open_account(view, issuer.public_key, ISSUER_STROOPS)
+    for owner in [network.ADMIN, *network.ISSUERS.values()]:
+        _open_account(view, owner.public_key, OWNER_STROOPS)
     for asset in [network.NATIVE, *network.ASSETS.values()]:
         sac = asset.contract_id(network.PASSPHRASE)
         _keep(view, entries.instance_key(sac), assets.instance_of(asset))
         token = entries.data_key(network.CONTRACT, contract.token_key(sac), Durability.PERSISTENT)
         _keep(view, token, scval.to_bool(True))
-    _keep(view, entries.instance_key(network.CONTRACT), contract.instance())
+
+
+def install(view: View) -> None:
+    """The committed contract, also on a ledger that an older one was founded on."""
+    code = entries.code_key(contract.HASH)
+    if view.get(code) is None:
+        view.put(code, entries.of_code(contract.HASH, contract.WASM), FOREVER)
+        _keep(view, entries.instance_key(network.CONTRACT), contract.instance())
 
 
 def register_signers(view: View, signers: Sequence[bytes]) -> None:
@@ -38,5 +46,4 @@ def _open_account(view: View, account: str, stroops: int) -> None:
 
 
 def _keep(view: View, key: xdr.LedgerKey, value: xdr.SCVal) -> None:
-    # Nothing of the network's own ever expires: a sandbox may stand for years.
-    view.put_value(key, value, live_until=2**32 - 1)
+    view.put_value(key, value, live_until=FOREVER)

@@ -1,10 +1,10 @@
 """Running a contract call: frames, authorization, storage, events.
 
-A contract is whatever answers `Contract.call`. The asset contract and, for now, the purchase
-contract are Python; a wasm module comes behind the same door.
+A contract is whatever answers `Contract.call`: the asset contract, which is built into every node,
+or a wasm module.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +14,12 @@ from billing.sandbox import entries, network
 from billing.sandbox.auth import Authorization
 from billing.sandbox.hosterrors import Code, HostError, Kind
 from billing.sandbox.state import View
+
+_PERSISTENT = entries.Durability.PERSISTENT
+LIFE_LEAST = {
+    _PERSISTENT: network.PERSISTENT_TTL_MIN_LEDGERS,
+    entries.Durability.TEMPORARY: network.TEMPORARY_TTL_MIN_LEDGERS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,7 @@ class Contract(Protocol):
     ) -> xdr.SCVal: ...
 
 
-# By the XDR of the instance's executable.
-Programs = Mapping[bytes, Contract]
+Programs = Callable[[xdr.ContractExecutable, View], Contract]
 
 
 @dataclass(slots=True)
@@ -53,12 +58,19 @@ class Host:
             raise HostError(
                 Kind.SCE_CONTEXT, Code.SCEC_INVALID_ACTION, "Contract re-entry is not allowed"
             )
+        function = call.function_name.sc_symbol.decode()
+        if function.startswith("__"):
+            raise HostError(
+                Kind.SCE_CONTEXT,
+                Code.SCEC_INVALID_ACTION,
+                "can't invoke a reserved function directly",
+                scval.to_symbol(function),
+            )
         instance = self._instance(contract)
         self.authorization.push(call)
         self.frames.append(contract)
         try:
-            program = self._program(instance)
-            function = call.function_name.sc_symbol.decode()
+            program = self.programs(instance.executable, self.view)
             return program.call(self, instance, function, call.args)
         except HostError as error:
             error.contract = error.contract or contract
@@ -100,13 +112,41 @@ class Host:
         entry = entries.data_key(self.contract, key, durability)
         self.view.put_value(entry, value, min(live_until, limit))
 
-    def _program(self, instance: xdr.SCContractInstance) -> Contract:
-        program = self.programs.get(instance.executable.to_xdr_bytes())
-        if program is None:
+    def keep(self, key: xdr.SCVal, value: xdr.SCVal, durability: entries.Durability) -> None:
+        """A new entry gets the least life there is, an old one keeps its own."""
+        entry = entries.data_key(self.contract, key, durability)
+        least = self.closing.sequence + LIFE_LEAST[durability] - 1
+        self.view.put_value(entry, value, self.view.life(entry) or least)
+
+    def keep_instance(self, instance: xdr.SCVal) -> None:
+        key = entries.instance_key(self.contract)
+        life = self.view.life(key)
+        assert life is not None
+        self.view.put_value(key, instance, life)
+
+    def forget(self, key: xdr.SCVal, durability: entries.Durability) -> None:
+        self.view.remove(entries.data_key(self.contract, key, durability))
+
+    def extend(
+        self, key: xdr.SCVal, durability: entries.Durability, threshold: int, extend_to: int
+    ) -> None:
+        entry = entries.data_key(self.contract, key, durability)
+        self._extend(entry, threshold, extend_to, capped=durability is _PERSISTENT)
+
+    def extend_instance(self, code: bytes, threshold: int, extend_to: int) -> None:
+        for key in (entries.instance_key(self.contract), entries.code_key(code)):
+            self._extend(key, threshold, extend_to, capped=True)
+
+    def _extend(self, key: xdr.LedgerKey, threshold: int, extend_to: int, *, capped: bool) -> None:
+        now, most = self.closing.sequence, network.ENTRY_TTL_MAX_LEDGERS - 1
+        life = self.view.life(key)
+        if threshold > extend_to or life is None or (extend_to > most and not capped):
             raise HostError(
-                Kind.SCE_WASM_VM, Code.SCEC_INVALID_ACTION, "the sandbox cannot run this code"
+                Kind.SCE_STORAGE, Code.SCEC_INVALID_ACTION, "trying to extend invalid entry"
             )
-        return program
+        until = now + min(extend_to, most)
+        if life - now <= threshold and life < until:
+            self.view.extend(key, until)
 
     def _instance(self, contract: str) -> xdr.SCContractInstance:
         if not StrKey.is_valid_contract(contract):

@@ -15,6 +15,7 @@ CONTRACT = CHAIN.contract
 PROTOCOL = 27
 
 FRIENDBOT = Keypair.from_raw_ed25519_seed(chains.sandbox_seed("friendbot"))
+ADMIN = Keypair.from_raw_ed25519_seed(chains.sandbox_seed("admin"))
 ISSUERS = {
     code: Keypair.from_raw_ed25519_seed(chains.sandbox_seed(f"issuer {code}"))
     for code in CHAIN.assets
@@ -33,3 +34,4 @@ GENESIS_SEQUENCE = 2
 RETENTION_LEDGERS = 120_960  # Seven days of five-second ledgers, as public nodes keep.
 ENTRY_TTL_MAX_LEDGERS = 3_110_400
 TEMPORARY_TTL_MIN_LEDGERS = 720
+PERSISTENT_TTL_MIN_LEDGERS = 2_073_600

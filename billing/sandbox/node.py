@@ -75,7 +75,7 @@ class Node:
         self.latest = latest
         for row in storage.pending():
             self.queue.add(envelopes.read(row.envelope), privileged=row.privileged)
-        self._register(signers, now_s)
+        self._settle(signers, now_s)
 
     @property
     def oldest(self) -> int:
@@ -134,8 +134,9 @@ class Node:
         self._write(_Building(view, closing, [], [], [], [], []), left_queue=[])
         return self.latest
 
-    def _register(self, signers: Sequence[bytes], now_s: float) -> None:
+    def _settle(self, signers: Sequence[bytes], now_s: float) -> None:
         building = self._begin(now_s)
+        genesis.install(building.view)
         genesis.register_signers(building.view, signers)
         if building.view.changes:
             self._write(building, left_queue=[])

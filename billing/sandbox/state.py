@@ -7,7 +7,7 @@ what was not declared.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from stellar_sdk import Asset, xdr
@@ -128,6 +128,21 @@ class View:
         if self.footprint is not None:
             self.footprint.write(raw)
         self.changes[raw] = Entry(data.to_xdr_bytes(), self.sequence, live_until)
+
+    def extend(self, key: xdr.LedgerKey, live_until: int) -> None:
+        """Only the life of what is there: it counts as reading."""
+        raw = key.to_xdr_bytes()
+        entry = self.find(raw)
+        assert entry is not None
+        self.changes[raw] = replace(entry, live_until=live_until)
+
+    def life(self, key: xdr.LedgerKey) -> int | None:
+        """The last ledger that will see the entry; None where there is none that ends."""
+        raw = key.to_xdr_bytes()
+        if self.footprint is not None:
+            self.footprint.read(raw)
+        entry = self.find(raw)
+        return None if entry is None else entry.live_until
 
     def remove(self, key: xdr.LedgerKey) -> None:
         raw = key.to_xdr_bytes()

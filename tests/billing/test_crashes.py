@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,22 @@ from billing import auditing, channels, conf, keys, submitting
 from billing.domain.audit import Intact
 from billing.models import ChainTransaction, GrantedToken, Payment, Purchase
 from gateway.models import GrantLedger
+from marketplace import quoting
 from tests.billing.api.speaking import Api
 from tests.billing.buying import Person, person, quote_for
 from tests.billing.test_purchase_on_sandbox import work
 from tests.databases import ROOT, environment
-from tests.sandboxes import RunningSandbox
+from tests.sandboxes import RunningSandbox, running_sandbox
 
 POINTS = ["submitted", "before_send", "after_send", "confirmed", "granted"]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    """Slower than the others' network: an authorization must outlive the start of a process."""
+    home = tmp_path_factory.mktemp("sandbox")
+    with running_sandbox(home, close_ms=200, signers=[quoting.signer_public_key()]) as running:
+        yield running
 
 
 @pytest.fixture

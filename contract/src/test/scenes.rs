@@ -1,9 +1,9 @@
 //! Calls that the vectors tell whole: the ledger before, the call, and what came of it.
 
 use ed25519_dalek::Signer;
-use soroban_sdk::xdr::{ScVal, SorobanAuthorizationEntry};
+use soroban_sdk::xdr::{ScMap, ScVal, SorobanAuthorizationEntry};
 
-use super::signing::{account, bytes, invocation, public};
+use super::signing::{account, bytes, invocation, public, symbol};
 use super::town::{contract_address, Purchase, Town, NOW_S, WEALTH};
 use crate::Quote;
 
@@ -187,6 +187,77 @@ pub const SCENES: &[Scene] = &[
         },
     },
 ];
+
+/// Calls of another form than the contract's. Only wasm refuses them as the network does.
+pub const MALFORMED: &[Scene] = &[
+    Scene {
+        label: "constructor again",
+        play: |town| {
+            let admin = ScVal::Address(account(&town.stranger));
+            (
+                "__constructor",
+                vec![admin, bytes(&[1; 32]), ScVal::Vec(Some(Default::default()))],
+                vec![],
+            )
+        },
+    },
+    Scene {
+        label: "unknown function",
+        play: |_| ("upgrade", vec![bytes(&[1; 32])], vec![]),
+    },
+    Scene {
+        label: "argument missing",
+        play: |town| malformed(town, |arguments| arguments.truncate(5)),
+    },
+    Scene {
+        label: "bytes too short",
+        play: |town| malformed(town, |arguments| arguments[4] = bytes(&[1; 31])),
+    },
+    Scene {
+        label: "bytes for an address",
+        play: |town| malformed(town, |arguments| arguments[0] = bytes(&[1; 32])),
+    },
+    Scene {
+        label: "quote without a field",
+        play: |town| {
+            malformed(town, |arguments| {
+                arguments[1] = without_a_field(&arguments[1])
+            })
+        },
+    },
+    Scene {
+        label: "quote with another field",
+        play: |town| {
+            malformed(town, |arguments| {
+                let ScVal::Map(Some(quote)) = arguments[1].clone() else {
+                    panic!("a quote is a map");
+                };
+                let mut fields = quote.0.to_vec();
+                fields[7].key = ScVal::Symbol(symbol("zreasury"));
+                arguments[1] = ScVal::Map(Some(ScMap(fields.try_into().unwrap())));
+            })
+        },
+    },
+    Scene {
+        label: "number for a quote",
+        play: |town| malformed(town, |arguments| arguments[1] = ScVal::U32(1)),
+    },
+];
+
+fn malformed(town: &Town, change: impl Fn(&mut Vec<ScVal>)) -> Call {
+    let (function, mut arguments, auth) = bought(town, town.purchase(town.quote()));
+    change(&mut arguments);
+    (function, arguments, auth)
+}
+
+pub fn without_a_field(quote: &ScVal) -> ScVal {
+    let ScVal::Map(Some(quote)) = quote.clone() else {
+        panic!("a quote is a map");
+    };
+    let mut fields = quote.0.to_vec();
+    fields.pop();
+    ScVal::Map(Some(ScMap(fields.try_into().unwrap())))
+}
 
 fn quoted(town: &Town, change: impl Fn(&Town, &mut Quote)) -> Call {
     let mut quote = town.quote();

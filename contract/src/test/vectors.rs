@@ -15,7 +15,7 @@ use soroban_sdk::xdr::{
 };
 use soroban_sdk::{Address, BytesN};
 
-use super::scenes::{Scene, SCENES};
+use super::scenes::{Scene, MALFORMED, SCENES};
 use super::signing::{account, key, public, seed, sha256, xdr_of, Agreement, PASSPHRASE};
 use super::town::{contract_address, trust, Code, Purchase, Town, NOW_S};
 use crate::{Error, Quote};
@@ -310,6 +310,7 @@ fn document(code: Code) -> Value {
         "sequence": super::town::SEQUENCE,
         "closed_at": NOW_S,
         "entries": founded,
+        "malformed": MALFORMED.iter().map(|each| scene(each, Code::Wasm, &founded)).collect::<Vec<_>>(),
         "calls": SCENES.iter().map(|each| scene(each, code, &founded)).collect::<Vec<_>>(),
     })
 }

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from stellar_sdk import Address, ChangeTrust, Keypair, StrKey, scval, xdr
 
-from billing.sandbox import contract, network
-from billing.sandbox.contract import Quote
+from billing.sandbox import network
 from marketplace.domain import chains
+from tests.billing.sandbox.quoting import Quote
 from tests.billing.sandbox.town import (
     BUYER,
     PAYEE,
@@ -240,7 +240,7 @@ def outlive(town: Town) -> None:
     [
         (spend, "Error(Contract, #10)", "resulting balance is not within the allowed range"),
         (distrust, "Error(Contract, #13)", "trustline entry is missing for account"),
-        (outlive, "Error(Contract, #5)", "fail_with_error"),
+        (outlive, "Error(Contract, #5)", "frame-exit to Err"),
     ],
 )
 def test_what_happens_after_simulation_is_refused_by_the_ledger(
@@ -287,11 +287,11 @@ def test_quote_with_a_field_more_or_less_traps(town: Town) -> None:
         quote = arguments[1].map
         assert quote is not None
         change(quote.sc_map)
-        assert error_of(town, arguments) == "Error(WasmVm, InvalidAction)"
+        assert error_of(town, arguments) == "Error(Object, UnexpectedSize)"
 
 
 def test_missing_argument_traps(town: Town) -> None:
-    assert error_of(town, town.purchase()[:-1]) == "Error(WasmVm, InvalidAction)"
+    assert error_of(town, town.purchase()[:-1]) == "Error(WasmVm, UnexpectedSize)"
 
 
 def test_unknown_function_is_refused(town: Town) -> None:
@@ -316,6 +316,11 @@ def test_digest_is_the_one_that_was_written_down() -> None:
     assert digest.hex() == "0a6c20ff12fabbed872ab784d0b7c95b65dbc0fc206fb55c8e239784d612b06a"
 
 
+def test_constructor_cannot_be_called_again(town: Town) -> None:
+    simulated = town.simulate(town.call([], function="__constructor"))
+    assert simulated.error is not None
+    assert simulated.error.startswith("HostError: Error(Context, InvalidAction)")
+
+
 def test_contract_is_the_one_that_quotes_name() -> None:
     assert chains.sandbox().contract == network.CONTRACT
-    assert contract.DOMAIN == "apicharge_quote_v1"

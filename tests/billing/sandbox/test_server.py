@@ -12,7 +12,7 @@ from stellar_sdk.exceptions import AccountNotFoundException
 from stellar_sdk.soroban_rpc import GetTransactionStatus
 
 from billing.sandbox import network
-from billing.sandbox.contract import Quote
+from tests.billing.sandbox.quoting import Quote
 from tests.billing.sandbox.town import PAYEE, SIGNER, TREASURY, USDC_SAC
 from tests.sandboxes import RunningSandbox, running_sandbox
 

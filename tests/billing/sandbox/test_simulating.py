@@ -34,9 +34,9 @@ def test_footprint_names_what_is_read_and_what_is_written(town: Town) -> None:
     kinds = [key.type.name for key in footprint.read_write]
     # Three trustlines; the buyer's nonce and the used purchase id.
     assert sorted(kinds) == ["CONTRACT_DATA"] * 2 + ["TRUSTLINE"] * 3
-    # The two contracts, the registered signer, the allowed token, the buyer's account.
+    # The two contracts and the code, the registered signer, the allowed token, the buyer's account.
     kinds = [key.type.name for key in footprint.read_only]
-    assert sorted(kinds) == ["ACCOUNT"] + ["CONTRACT_DATA"] * 4
+    assert sorted(kinds) == ["ACCOUNT", "CONTRACT_CODE"] + ["CONTRACT_DATA"] * 4
     assert simulated.min_resource_fee == data.resource_fee.int64
 
 

@@ -23,12 +23,12 @@ from stellar_sdk.client.response import Response
 from stellar_sdk.soroban_rpc import GetTransactionResponse, SimulateTransactionResponse
 
 from billing.sandbox import envelopes, jsonrpc, network
-from billing.sandbox.contract import Quote
 from billing.sandbox.envelopes import Envelope
 from billing.sandbox.friendbot import Friendbot, Funded
 from billing.sandbox.methods import Methods
 from billing.sandbox.node import Node, Submitted
 from billing.sandbox.storage import Storage
+from tests.billing.sandbox.quoting import Quote
 
 START_S = 1_790_000_000
 USDC = network.ASSETS["USDC"]
