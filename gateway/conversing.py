@@ -10,8 +10,6 @@ import contextlib
 import math
 from collections.abc import Awaitable
 
-from websockets.exceptions import ConnectionClosed
-
 from gateway.asgi import HANDSHAKE_ANSWER, Headers, Message, Receive, Scope, Send
 from gateway.dialing import HandshakeRefused, UpstreamSocket
 from gateway.domain.answers import pass_on
@@ -152,14 +150,11 @@ class Conversation(Exchange):
             self.cut(End.COMPLETED)
             return
         await self._take(Direction.UP, len(data))
-        try:
-            await self._upstream.send(data, text=text is not None)
-        except ConnectionClosed:
-            # The exchange's own task hears of it, too, behind the last messages.
-            self.terms.reservation.give_back_message(Direction.UP, len(data))
-        else:
+        if await self._upstream.pass_on(data, text=text is not None):
             self.messages += 1
             self.bytes_up += len(data)
+        else:  # The exchange's own task hears of it, too, behind the last messages.
+            self.terms.reservation.give_back_message(Direction.UP, len(data))
         self._heard_at = self._clock()
 
     def leave(self, message: Message) -> None:

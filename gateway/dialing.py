@@ -61,6 +61,18 @@ class UpstreamSocket(ClientConnection):
             self._fail(CloseCode.MESSAGE_TOO_BIG)
         return None
 
+    async def pass_on(self, data: bytes, *, text: bool) -> bool:
+        """Whether it was given to the transport: the library's own `send` waits for a close."""
+        if self.protocol.state is not State.OPEN:
+            return False
+        (self.protocol.send_text if text else self.protocol.send_binary)(data)
+        try:
+            self.send_data()
+            await self.drain()
+        except OSError:
+            return False
+        return True
+
     @property
     def ended(self) -> Close | None:
         """What the upstream closed with; None: it broke off, or broke the protocol."""
