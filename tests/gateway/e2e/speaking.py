@@ -129,13 +129,10 @@ def all_of(count: int) -> int:
     return count
 
 
-class Down:
-    """An answer over HTTP/1.1."""
+class Spoken:
+    """What all of them have."""
 
-    direction = "down"
-    accept = "application/octet-stream"
-    one = b"0123456789"
-    tells = False
+    tells = True
     has_messages = False
     """What it carries is delivered whole, or not at all."""
     upstream = staticmethod(http)
@@ -149,6 +146,19 @@ class Down:
         self.name = name
         self.acts = far.expect(name)
         self.delivered = 0
+
+    def break_off(self) -> None:
+        """The upstream vanishes."""
+        self.acts.put_nowait(None)
+
+
+class Down(Spoken):
+    """An answer over HTTP/1.1."""
+
+    direction = "down"
+    accept = "application/octet-stream"
+    one = b"0123456789"
+    tells = False
 
     async def begin(self, presented: str) -> str:
         """What a refusal says, or nothing."""
@@ -174,10 +184,6 @@ class Down:
 
     async def finish(self) -> None:
         self.acts.put_nowait(b"")
-
-    def break_off(self) -> None:
-        """The upstream vanishes."""
-        self.acts.put_nowait(None)
 
     async def leave(self) -> Ending:
         self.writer.transport.abort()
@@ -253,22 +259,10 @@ TOLD = {
 }
 
 
-class Up:
+class Up(Spoken):
     """A body over HTTP/1.1, chunked."""
 
     direction = "up"
-    tells = True
-    has_messages = False
-    upstream = staticmethod(http)
-    server = HttpProtocol
-    visible = staticmethod(all_of)
-    """How many of the bytes delivered the sink can see."""
-
-    def __init__(self, world: World, far: Far, name: str) -> None:
-        self.world = world
-        self.far = far
-        self.name = name
-        self.acts = far.expect(name)
 
     async def begin(self, presented: str) -> str:
         self.reader, self.writer = await self.world.connect()
@@ -297,9 +291,6 @@ class Up:
 
     async def finish(self) -> None:
         self.writer.write(b"0\r\n\r\n")
-
-    def break_off(self) -> None:
-        self.acts.put_nowait(None)
 
     async def leave(self) -> Ending:
         self._heard.cancel()
