@@ -109,8 +109,10 @@ class Guarding:
         """Whether a token not seen before is worth checking: not after too many bad ones."""
         if self._pace is None or not len(self._forgers):
             return True
-        key = (SITE, client_of(address))
-        return not self._forgers.wait_s(key, self._pace, self._clock())
+        if not self._forgers.wait_s((SITE, client_of(address)), self._pace, self._clock()):
+            return True
+        self.refused[errors.TOO_MANY_FROM_HERE.slug] += 1
+        return False
 
     def forged(self, address: str) -> None:
         if self._pace is not None:

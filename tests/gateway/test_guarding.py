@@ -77,6 +77,7 @@ def test_new_tokens_are_checked_until_too_many_were_bad(guarding: Guarding, cloc
         assert guarding.may_try(HERE)
         guarding.forged(HERE)
     assert not guarding.may_try(HERE)
+    assert guarding.refused == {"too-many-from-here": 1}
     assert guarding.may_try(THERE)
     clock.now += 20
     assert guarding.may_try(HERE)
