@@ -40,14 +40,14 @@ def advance(purchase_id: str, *, now_s: float) -> None:
 def wake(*, now_s: float) -> None:
     """As many purchases as channels are free, those first that have waited longest."""
     network = conf.rail().network
-    free = channels.free_count(network=network, now_s=now_s)
-    # `attempts` counts looks and refusals: who has none only waits. Who is due sooner was taken.
-    waiting = Purchase.objects.filter(
-        state=State.AUTHORIZED,
-        network=network,
-        attempts=0,
-        due_at_ms__gt=int((now_s + TAKEN_SECONDS) * 1000),
-    )
+    # `attempts` counts looks and refusals: who has none only waits.
+    authorized = Purchase.objects.filter(state=State.AUTHORIZED, network=network, attempts=0)
+    woken = authorized.filter(due_at_ms__lte=int(now_s * 1000)).count()
+    free = channels.free_count(network=network, now_s=now_s) - woken
+    if free <= 0:
+        return
+    # Who is due sooner was taken.
+    waiting = authorized.filter(due_at_ms__gt=int((now_s + TAKEN_SECONDS) * 1000))
     oldest = waiting.order_by("authorized_at_s", "pk").values_list("pk", flat=True)
     for purchase_id in oldest[:free]:
         due(purchase_id, at_s=now_s)

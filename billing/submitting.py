@@ -37,7 +37,8 @@ ENVELOPE_SECONDS = 45
 RESEND_SECONDS = 5.0
 # How long to wait before looking again, by the number of looks so far.
 # The follower sees payments sooner: looks are for what failed, or was lost.
-LOOK_SECONDS = (1.0, 1.0, 1.0, 2.0, 3.0, 5.0)
+LOOK_SECONDS = (2.0, 3.0, 5.0)
+LOST_SECONDS = 1.0
 # Whoever waits for a channel is woken when one is free; this is for when nobody was there to wake.
 CHANNELS_BUSY_SECONDS = 60.0
 SWEPT_AT_ONCE = 50
@@ -174,7 +175,8 @@ def _send(purchase: Purchase, sent: ChainTransaction, *, now_s: float) -> None:
             channels.mark_poor(sent.channel, receipt.code, now_s=now_s)
         if sent.sends == 0 and receipt.sent in NEVER_TAKEN:
             _close(sent, State.DEAD, code=receipt.code[:64])
-    _later(purchase, now_s=now_s)
+    lost = receipt.sent in NEVER_TAKEN | {Sent.UNKNOWN} and purchase.attempts < len(LOOK_SECONDS)
+    _later(purchase, now_s=now_s, seconds=LOST_SECONDS if lost else None)
 
 
 def _look_after(purchase: Purchase, sent: ChainTransaction, *, now_s: float) -> None:
@@ -236,8 +238,9 @@ def _soon(purchase: Purchase, *, now_s: float) -> None:
     under_way.update(due_at_ms=int(now_s * 1000))
 
 
-def _later(purchase: Purchase, *, now_s: float) -> None:
-    attempt = min(purchase.attempts, len(LOOK_SECONDS) - 1)
+def _later(purchase: Purchase, *, now_s: float, seconds: float | None = None) -> None:
+    if seconds is None:
+        seconds = LOOK_SECONDS[min(purchase.attempts, len(LOOK_SECONDS) - 1)]
     Purchase.objects.filter(pk=purchase.pk, state__in=UNDER_WAY).update(
-        attempts=purchase.attempts + 1, due_at_ms=int((now_s + LOOK_SECONDS[attempt]) * 1000)
+        attempts=purchase.attempts + 1, due_at_ms=int((now_s + seconds) * 1000)
     )
