@@ -20,6 +20,7 @@ from stellar_sdk.sep.stellar_toml import fetch_stellar_toml
 from billing import conf
 from billing.domain.logins import CHALLENGE_SECONDS, TOKEN_SECONDS
 from billing.orders import terms_of
+from billing.rails.port import Signers
 from billing.rails.stellar import envelopes
 from tests.billing.api.speaking import Api, Said
 from tests.billing.buying import Person, person
@@ -79,6 +80,13 @@ def test_signature_of_anybody_else_is_refused(api: Api) -> None:
     assert (said.status, said.problem) == (401, "login-refused")
     assert by_text(api, BUYER, signature="AAAA").status == 401
     assert by_text(api, BUYER, message="Give me a token").status == 401
+
+
+def test_account_that_its_own_key_does_not_rule_is_not_opened_by_it(api: Api, shop: Shop) -> None:
+    shop.rail.signers = lambda address: Signers(2, {address: 1})  # type: ignore[method-assign]
+    said = by_text(api, BUYER)
+    assert (said.status, said.problem) == (401, "login-refused")
+    assert "SEP-10" in said.body["detail"]
 
 
 def test_text_and_token_end(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
