@@ -89,6 +89,9 @@ def asset_of(instance: xdr.SCContractInstance) -> Asset:
 
 
 class AssetContract:
+    def defines(self, function: str) -> bool:
+        return function in FUNCTIONS
+
     def call(
         self, host: Host, instance: xdr.SCContractInstance, function: str, args: Sequence[xdr.SCVal]
     ) -> xdr.SCVal:

@@ -23,7 +23,7 @@ Credentials = xdr.SorobanCredentialsType
 
 
 class Authorization(Protocol):
-    def push(self, call: xdr.InvokeContractArgs) -> None: ...
+    def push(self, call: xdr.SorobanAuthorizedFunction) -> None: ...
     def pop(self) -> None: ...
     def require(self, address: str) -> None: ...
 
@@ -86,8 +86,8 @@ class Enforcing:
         credentials = credentials_of(entry)
         return source if credentials is None else entries.address_of(credentials.address)
 
-    def push(self, call: xdr.InvokeContractArgs) -> None:
-        self.calls.append(function_of(call).to_xdr_bytes())
+    def push(self, call: xdr.SorobanAuthorizedFunction) -> None:
+        self.calls.append(call.to_xdr_bytes())
         for tree in self.trees:
             tree.matched.append(None)
 
@@ -152,10 +152,10 @@ class Recording:
         self.nonces = nonces
         self.upgraded = upgraded
         self.nonroot = nonroot
-        self.calls: list[xdr.InvokeContractArgs] = []
+        self.calls: list[xdr.SorobanAuthorizedFunction] = []
         self.trees: list[_Tree] = []
 
-    def push(self, call: xdr.InvokeContractArgs) -> None:
+    def push(self, call: xdr.SorobanAuthorizedFunction) -> None:
         self.calls.append(call)
         for tree in self.trees:
             tree.matched.append(None)
@@ -166,7 +166,7 @@ class Recording:
             tree.matched.pop()
 
     def require(self, address: str) -> None:
-        node = xdr.SorobanAuthorizedInvocation(function_of(self.calls[-1]), [])
+        node = xdr.SorobanAuthorizedInvocation(self.calls[-1], [])
         for tree in self.trees:
             above = tree.above()
             if tree.address == address and above is not None:

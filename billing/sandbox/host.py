@@ -11,10 +11,11 @@ from typing import Protocol
 from stellar_sdk import Address, StrKey, scval, xdr
 
 from billing.sandbox import entries, network
-from billing.sandbox.auth import Authorization
+from billing.sandbox.auth import Authorization, function_of
 from billing.sandbox.hosterrors import Code, HostError, Kind
 from billing.sandbox.state import View
 
+CONSTRUCTOR = "__constructor"
 _PERSISTENT = entries.Durability.PERSISTENT
 LIFE_LEAST = {
     _PERSISTENT: network.PERSISTENT_TTL_MIN_LEDGERS,
@@ -31,6 +32,8 @@ class Closing:
 
 
 class Contract(Protocol):
+    def defines(self, function: str) -> bool: ...
+
     def call(
         self,
         host: "Host",
@@ -66,12 +69,23 @@ class Host:
                 "can't invoke a reserved function directly",
                 scval.to_symbol(function),
             )
+        return self._enter(contract, call)
+
+    def construct(self, contract: str, args: Sequence[xdr.SCVal]) -> None:
+        call = _call(contract, CONSTRUCTOR, args)
+        returned = self._enter(contract, call)
+        if returned != scval.to_void():
+            raise HostError(
+                Kind.SCE_VALUE, Code.SCEC_UNEXPECTED_TYPE, "constructor returned non-void value"
+            )
+
+    def _enter(self, contract: str, call: xdr.InvokeContractArgs) -> xdr.SCVal:
         instance = self._instance(contract)
-        self.authorization.push(call)
+        self.authorization.push(function_of(call))
         self.frames.append(contract)
         try:
             program = self.programs(instance.executable, self.view)
-            return program.call(self, instance, function, call.args)
+            return program.call(self, instance, call.function_name.sc_symbol.decode(), call.args)
         except HostError as error:
             error.contract = error.contract or contract
             raise
@@ -84,10 +98,7 @@ class Host:
             self.authorization.pop()
 
     def call(self, contract: str, function: str, *args: xdr.SCVal) -> xdr.SCVal:
-        call = xdr.InvokeContractArgs(
-            Address(contract).to_xdr_sc_address(), xdr.SCSymbol(function.encode()), list(args)
-        )
-        return self.invoke(call)
+        return self.invoke(_call(contract, function, args))
 
     def require_auth(self, address: str) -> None:
         if len(self.frames) > 1 and address == self.frames[-2]:
@@ -160,6 +171,11 @@ class Host:
                 scval.to_address(contract),
             )
         return value.instance
+
+
+def _call(contract: str, function: str, args: Sequence[xdr.SCVal]) -> xdr.InvokeContractArgs:
+    name = xdr.SCSymbol(function.encode())
+    return xdr.InvokeContractArgs(Address(contract).to_xdr_sc_address(), name, list(args))
 
 
 def contract_event(

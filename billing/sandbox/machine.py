@@ -127,11 +127,8 @@ class _Run:
         return self.calls.objects.take(returned)
 
     def _import(self, wanted: wasmtime.ImportType) -> wasmtime.Func:
-        named = FUNCTIONS.get((wanted.module, wanted.name or ""))
-        kind = wanted.type
-        if named is None or not isinstance(kind, wasmtime.FuncType):
-            raise _unusable(f"the sandbox has no host function {wanted.module}.{wanted.name}")
-        return wasmtime.Func(self.store, kind, self._answering(named))
+        kind, function = _named(wanted)
+        return wasmtime.Func(self.store, kind, self._answering(function))
 
     def _answering(self, function: Callable[..., int]) -> Callable[..., int]:
         def answer(*raw: int) -> int:
@@ -150,9 +147,25 @@ class _Run:
             raise HostError(Kind.SCE_BUDGET, Code.SCEC_EXCEEDED_LIMIT, "too many calls of the host")
 
 
+def _named(wanted: wasmtime.ImportType) -> tuple[wasmtime.FuncType, Callable[..., int]]:
+    function = FUNCTIONS.get((wanted.module, wanted.name or ""))
+    if function is None or not isinstance(wanted.type, wasmtime.FuncType):
+        raise _unusable(f"the sandbox has no host function {wanted.module}.{wanted.name}")
+    return wanted.type, function
+
+
+def check(code: bytes) -> None:
+    """That it can be run here: a module that asks for nothing that there is not."""
+    for wanted in _compiled(code).imports:
+        _named(wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class WasmContract:
     code: bytes
+
+    def defines(self, function: str) -> bool:
+        return any(export.name == function for export in _compiled(self.code).exports)
 
     def call(
         self, host: Host, instance: xdr.SCContractInstance, function: str, args: Sequence[xdr.SCVal]

@@ -5,7 +5,7 @@ from stellar_sdk import Address, scval, xdr
 from stellar_sdk.soroban_rpc import AuthMode
 
 from billing.sandbox import network
-from billing.sandbox.auth import Recording
+from billing.sandbox.auth import Recording, function_of
 from billing.sandbox.decoding import UNREADABLE
 from billing.sandbox.hosterrors import HostError
 from billing.sandbox.state import State, View
@@ -237,8 +237,8 @@ def test_recording_refuses_authorization_below_the_root() -> None:
     call = xdr.InvokeContractArgs(
         Address(USDC_SAC).to_xdr_sc_address(), xdr.SCSymbol(b"transfer"), []
     )
-    recording.push(call)
-    recording.push(call)
+    recording.push(function_of(call))
+    recording.push(function_of(call))
     with pytest.raises(HostError) as refusal:
         recording.require(BUYER.public_key)
     assert "not tied to the root contract invocation" in refusal.value.message

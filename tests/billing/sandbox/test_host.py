@@ -24,6 +24,9 @@ EXECUTABLE = xdr.ContractExecutable(
 class Relay:
     """A contract that does what its test wants inside a call."""
 
+    def defines(self, function: str) -> bool:
+        return True
+
     def call(
         self, host: Host, instance: xdr.SCContractInstance, function: str, args: Sequence[xdr.SCVal]
     ) -> xdr.SCVal:
