@@ -25,6 +25,7 @@ class Gate:
             "H2_PORT": "0",
             "UPSTREAM_NETWORKS": "127.0.0.1/32",
         }
+        self._sold: list[str] = []
         self._manage("migrate", "-v", "0")
 
     @property
@@ -45,9 +46,16 @@ class Gate:
     def publish(self, *, routes: int) -> None:
         self._python(f"publish({self._upstream!r}, {routes})")
 
-    def sell(self, *, limits: int = 3, count: int = 1) -> list[str]:
-        """That many grants; their tokens."""
-        return self._python(f"print(*sell({limits}, {count}))").split()
+    def sell(self, *, limits: int) -> str:
+        """A grant with so many limits; its token."""
+        [token] = self._python(f"print(*sell({limits}, 1))").split()
+        return token
+
+    def tokens(self, count: int) -> list[str]:
+        """Of so many grants with three limits each; who are missing are sold."""
+        if (missing := count - len(self._sold)) > 0:
+            self._sold += self._python(f"print(*sell(3, {missing}))").split()
+        return self._sold[:count]
 
     def _python(self, code: str) -> str:
         code = f"from benchmarks.selling import publish, sell; {code}"

@@ -36,7 +36,7 @@ def grants_sold(stage: Stage) -> Growth:
     gate = stage.subjects[GATE]
     rounds: dict[int, list[float]] = {}
     for count in stage.effort.grants:
-        stage.gate.sell(count=count)
+        stage.gate.tokens(count)
         rounds[count] = [
             loads.requests_per_second(gate, stage.effort.seconds)
             for _ in range(stage.effort.rounds)
@@ -46,12 +46,12 @@ def grants_sold(stage: Stage) -> Growth:
 
 def grants_in_use(stage: Stage) -> Growth:
     """Each request with the next grant's token."""
-    tokens = stage.gate.sell(count=stage.effort.grants[-1])
-    return _by_tokens(stage, "grants in use", {n: tokens[:n] for n in stage.effort.grants})
+    tokens = {count: stage.gate.tokens(count) for count in reversed(stage.effort.grants)}
+    return _by_tokens(stage, "grants in use", dict(sorted(tokens.items())))
 
 
 def limits(stage: Stage) -> Growth:
-    tokens = {count: stage.gate.sell(limits=count) for count in LIMITS}
+    tokens = {count: [stage.gate.sell(limits=count)] for count in LIMITS}
     return _by_tokens(stage, "limits per grant", tokens)
 
 

@@ -75,7 +75,7 @@ def subjects(home: Path) -> Iterator[tuple[Mapping[str, Subject], Gate]]:
             start(ENVOY, port, peers.envoy(home, port, upstream))
         gate = Gate(home, origin)
         gate.publish(routes=1)
-        [token] = gate.sell()
+        [token] = gate.tokens(1)
         port = free_port()
         # Asked with the same requests, token and all.
         start(PLAIN, port, [sys.executable, "-m", "benchmarks.plain", str(port), origin], token)

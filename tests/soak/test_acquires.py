@@ -20,7 +20,7 @@ from tests.gateway.ledgers.test_processes import (
 from tests.gateway.selling import sell, used
 from tests.waiting import until
 
-ACQUIRES = 60_000
+ACQUIRES = 1_000_000
 PROCESSES = 8
 AT_ONCE = 2_500
 """Of one process. All of one round of all processes are concurrent."""
