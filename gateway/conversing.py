@@ -57,12 +57,13 @@ class Conversation(Exchange):
         self._open = asyncio.Event()
         self._heard_at = 0.0
 
-    def look(self, now: float) -> None:
-        super().look(now)
+    def look(self, now: float) -> float:
+        ends_at = super().look(now)
         is_open = self.state is ANSWERED and not self._held
         idle_ms = min(self.terms.timeouts.idle_ms, self.terms.idle_ms or math.inf)
         if is_open and (now - self._heard_at) * 1000 >= idle_ms:
             self.cut(End.IDLE)
+        return ends_at
 
     async def carry(
         self, dialed: Awaitable[UpstreamSocket | HandshakeRefused], watch: Watch

@@ -134,8 +134,8 @@ class Exchange:
         self._cuts += 1
         self._task.cancel()
 
-    def look(self, now: float) -> None:
-        """What the passing of time asks for; the watch calls it several times a second."""
+    def look(self, now: float) -> float:
+        """What the passing of time asks for, several times a second; when the exchange ends."""
         if self._ends_at is None:
             # By the loop's clock, which no step of the wall clock moves.
             seconds, reason = self.terms.ends_in()
@@ -147,6 +147,7 @@ class Exchange:
             self.cut(end)
         elif (overdue := self._overdue(now)) is not None:
             self.cut(overdue)
+        return ends_at
 
     def _overdue(self, now: float) -> End | None:
         """Whoever keeps us waiting for longer than he may."""

@@ -115,11 +115,11 @@ class GrpcCall(Relay):
             self.cut(fault.end, fault.detail)
             raise
 
-    def look(self, now: float) -> None:
+    def look(self, now: float) -> float:
         timeout_s = self._timeout_s
         if timeout_s is not None and now - self.began_at > timeout_s + DEADLINE_LEEWAY_SECONDS:
             self.cut(End.DEADLINE)
-        super().look(now)
+        return super().look(now)
 
     def _answer_head(self, answer: Read) -> AnswerHead:
         head = super()._answer_head(answer)

@@ -14,6 +14,7 @@ from gateway.identifying import Identified
 from gateway.reservations import Reservation
 
 LOOK_SECONDS = 0.1
+PAUSE_SECONDS_MIN = 0.02  # However many deadlines there are.
 
 
 class Held(Protocol):
@@ -42,7 +43,7 @@ class Watched(Protocol):
 
     @property
     def terms(self) -> Held: ...
-    def look(self, now: float) -> None: ...
+    def look(self, now: float) -> float: ...
     def cut(self, end: End) -> None: ...
     async def listen(self) -> None: ...
 
@@ -75,18 +76,24 @@ class Watch:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
+        pause = LOOK_SECONDS
         async with asyncio.TaskGroup() as self._group:
             while True:
-                await asyncio.sleep(LOOK_SECONDS)
-                self._look(self.loop.time())
+                await asyncio.sleep(pause)
+                pause = self._look(self.loop.time())
 
-    def _look(self, now: float) -> None:
+    def _look(self, now: float) -> float:
+        """How long to wait for the next: less than usual where an exchange is to end before."""
+        pause = LOOK_SECONDS
         for exchange in list(self._running):
-            exchange.look(now)
+            ends_in = exchange.look(now) - now
+            if 0 < ends_in < pause:
+                pause = max(ends_in, PAUSE_SECONDS_MIN)
             if exchange.listener is None and now - exchange.began_at >= LOOK_SECONDS:
                 self.listen(exchange)
         if not self._running:
             self._emptied.set()
+        return pause
 
     def listen(self, exchange: Watched) -> None:
         """Hear what the client sends from now on, and that it leaves."""
