@@ -28,7 +28,7 @@ run: .venv/installed ## start everything on this machine and stay (PORT, H2_PORT
 test: .venv/developing ## all tests but the long ones
 	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
 
-soak: .venv/developing ## the long ones: kills, 1 GiB bodies, 200 rounds
+soak: .venv/developing ## the long ones: a million acquires, kills, a failing Redis, 1 GiB bodies
 	$(BIN)/pytest -m soak --timeout 1800
 
 autobahn: .venv/developing ## the Autobahn test suite through the gate (needs wstest, or WSTEST="how to run it")
