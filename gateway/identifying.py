@@ -77,7 +77,8 @@ class Identifying:
         self._guarding = guarding
         self._tokens_kept = tokens_kept
         self._tokens: OrderedDict[str, AccessToken] = OrderedDict()
-        self._answers: OrderedDict[tuple[str | None, str, bytes, str], Identified] = OrderedDict()
+        self._answers: dict[tuple[str | None, str, bytes, str], Identified] = {}
+        """As many as tokens; forgotten all at once when full, which costs no call anything."""
 
     def route(self, scope: Scope, head: RequestHead, method: str) -> Match | Refusal:
         table = self._routing.table
@@ -101,14 +102,13 @@ class Identifying:
             and known.revision == self._routing.revision
             and known.since_s <= now_s < known.until_s
         ):
-            self._answers.move_to_end(asked)
             return known
         found = self._identify(scope, head, now_s)
         if isinstance(found, Identified):
+            if len(self._answers) >= self._tokens_kept:
+                self._answers.clear()
             # The token's own text: many answers need not keep many copies of it.
             self._answers[(found.token.key, *asked[1:])] = found
-            if len(self._answers) > self._tokens_kept:
-                self._answers.popitem(last=False)
         return found
 
     def _identify(self, scope: Scope, head: RequestHead, now_s: float) -> Identified | Refusal:

@@ -26,7 +26,7 @@ class Purse(Protocol):
     """The allowance that it is part of."""
 
     standing: Standing | None
-    has_credits: bool
+    credits_per_call: int
     is_flat: bool
     """A call costs what was reserved for it."""
     data: Mapping[Direction, Supplies]
@@ -142,6 +142,7 @@ class Reservation:
     def settle_call(self) -> None:
         """Charge what a call costs that nobody said or counted anything else of."""
         if self.allowance.is_flat:
+            self.credits = self.allowance.credits_per_call
             self._close()
         else:
             self.settle(charged=True)
@@ -164,14 +165,13 @@ class Reservation:
             clamped = settle(self._taken, credits=credits, calls=calls, said=said, count=count)
         else:
             void(self._taken)
+        self.credits = cost_in(self._taken, Credits)
         self._close()
         return clamped
 
     def _close(self) -> None:
         assert not self._is_settled
         self._is_settled = True
-        if self.allowance.has_credits:
-            self.credits = cost_in(self._taken, Credits)
         close(self._taken)
         if self.allowance.standing is not None:
             self.allowance.standing.release()

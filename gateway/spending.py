@@ -21,6 +21,7 @@ from gateway.domain.allowance import (
     give_back_newest,
     reserve,
     take,
+    take_of,
 )
 from gateway.domain.limits import Credits, Data, Direction, Messages, is_quota
 from gateway.domain.tokens import Grant
@@ -77,7 +78,7 @@ class Allowance:
         self.counts_events = bool(self.messages[Direction.DOWN])
         self._arrange()
         credits = [limit for limit in grant.limits if isinstance(limit, Credits)]  # noqa: A001
-        self.has_credits = bool(credits)
+        self.credits_per_call = credits[0].per_call if credits else 0
         self.is_metered = any(limit.per_unit for limit in credits)
         self.is_flat = all(limit.per_call == limit.max_per_call for limit in credits)
         self._telling = Telling(grant.limits, self.supplies, self.standing, desk.clock)
@@ -168,6 +169,8 @@ class Allowance:
             return wanted
         if not self.holds_now():
             return 0
+        if len(supplies) == 1:
+            return take_of(taken, supplies[0].holding, wanted)
         return take(taken, [supply.holding for supply in supplies], wanted)
 
     async def cover(self, taken: dict[Holding, int], count: Mapping[str, int]) -> bool:

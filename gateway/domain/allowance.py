@@ -117,20 +117,27 @@ def reserve(
     return dict(charged)
 
 
+def take_of(taken: dict[Holding, int], holding: Holding, wanted: int) -> int:
+    """As `take`, where there is one: most often."""
+    wanted = min(wanted, holding.amount - holding.spent)
+    if wanted <= 0:
+        return 0
+    if holding in taken:
+        holding.spend(wanted)
+        taken[holding] += wanted
+    else:
+        holding.hold(wanted)
+        taken[holding] = wanted
+    return wanted
+
+
 def take(taken: dict[Holding, int], holdings: Iterable[Holding], wanted: int) -> int:
     """Take as many units, up to `wanted`, as all of `holdings` can give. Spent from now on."""
     for holding in holdings:
         wanted = min(wanted, holding.amount - holding.spent)
-    if wanted <= 0:
-        return 0
     for holding in holdings:
-        if holding in taken:
-            holding.spend(wanted)
-            taken[holding] += wanted
-        else:
-            holding.hold(wanted)
-            taken[holding] = wanted
-    return wanted
+        take_of(taken, holding, wanted)
+    return max(0, wanted)
 
 
 def take_whole(taken: dict[Holding, int], costs: Sequence[tuple[Holding, int]]) -> bool:
