@@ -178,6 +178,13 @@ PURCHASES = [
         "Choose a plan in another asset, or tell the provider.",
     ),
     Explained(
+        "login-refused",
+        401,
+        "The login is not accepted",
+        "What was sent does not prove the account, proves another one, or has run out.",
+        "Ask for a new challenge or text, sign it with the account's own key, and send it back.",
+    ),
+    Explained(
         "refund-refused",
         422,
         "The refund cannot be made",
