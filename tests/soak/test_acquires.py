@@ -52,7 +52,8 @@ def test_processes_killed_and_started_meanwhile_serve_none_too_many(
             before = served_in(tmp_path)
             for process in running:
                 process.tell("at once", limit, AT_ONCE)
-            until(lambda before=before: served_in(tmp_path) > before + AT_ONCE, seconds=60)
+            # Not for many: what the last one who was killed had leased is only now given back.
+            until(lambda before=before: served_in(tmp_path) > before, seconds=60)
             running[0].kill()
             started = Process(database, tmp_path)
             stack.callback(started.stop)
@@ -60,7 +61,8 @@ def test_processes_killed_and_started_meanwhile_serve_none_too_many(
                 process.answer()
             started.ready()
             running = [*running[1:], started]
-        ask_until_ruled(running[:1], "at once", limit, rounds * AT_ONCE, grant=1)
+        while not total(ask_until_ruled(running[:1], "at once", limit, AT_ONCE, 1), "refused"):
+            pass
     assert not Lease.objects.exists()
     assert used(grant) == limit.count
     # What a killed process had admitted and not yet answered counts as used.
