@@ -87,7 +87,9 @@ def test_production_makes_no_keys_and_no_sandbox(tmp_path: Path) -> None:
         "APICHARGE_SECRET_KEY": "x" * 50,
         "DATABASE_URL": "postgres://a@127.0.0.1/b",
     }
-    sandbox = settings_of(tmp_path, "CHAIN", **production)
+    kinds = ("QUOTE", "GRANT", "CHANNEL")
+    keys = {f"APICHARGE_{kind}_KEY": SEED for kind in kinds}
+    sandbox = settings_of(tmp_path, "CHAIN", **production, **keys)
     assert "APICHARGE_NETWORK" in sandbox.stderr
     contract = "CBIGZMWIYL5Q4YCSXEZWTUDSESA5A5ECMYEDX6G5LFGFJSPJPT4UIU2O"
     real = {"APICHARGE_NETWORK": "testnet", "APICHARGE_CONTRACT": contract}

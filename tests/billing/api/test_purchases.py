@@ -206,7 +206,7 @@ def test_other_media_types_are_refused(api: Api, content_type: str) -> None:
 
 
 def test_other_methods_are_refused(api: Api) -> None:
-    assert (said := api.get("purchases")).status == 405
+    assert (said := api.get(f"purchases/{'0' * 64}/authorization")).status == 405
     assert said.problem == "method-not-allowed"
 
 
