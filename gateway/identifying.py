@@ -15,7 +15,7 @@ from gateway.domain.chronicle import Whose
 from gateway.domain.errors import Problem, Refusal
 from gateway.domain.grants import Grant
 from gateway.domain.headers import Pair, RequestHead
-from gateway.domain.routes import Ambiguous, Match, NoRoute, RouteTable
+from gateway.domain.routes import PATH_KEPT_BYTES_MAX, Ambiguous, Match, NoRoute, RouteTable
 from gateway.domain.tokens import AccessToken, Reason, Refused, admit, read, steady
 from gateway.guarding import Guarding
 from gateway.routing import Routing
@@ -54,6 +54,7 @@ UNCHECKED = Refusal(
     retry_after_s=RETRY_AFTER_S,
 )
 NOWHERE = Refusal(errors.ROUTE_NOT_FOUND, "No route answers to this method and path.")
+MISNAMED = Refusal(errors.MALFORMED_REQUEST, "The Host is none, or named in two ways.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,11 @@ class Identifying:
         table = self._routing.table
         if table is None:
             return NO_TABLE
+        if head.is_misnamed:
+            return MISNAMED
         if method in NEVER_PASSED:
             return NOWHERE
-        match table.match(head.host if table.hosts else "", _raw_path(scope), method):
+        match table.match(head.host, _raw_path(scope), method):
             case Match() as found:
                 return found
             case NoRoute():
@@ -95,16 +98,19 @@ class Identifying:
                 return Refusal(errors.AMBIGUOUS_PATH, detail)
 
     def identify(self, scope: Scope, head: RequestHead, now_s: float) -> Identified | Refusal:
-        asked = (head.token, head.host, _raw_path(scope), scope["method"])
+        table = self._routing.table
+        host = "" if table is None else table.own_host(head.host)
+        asked = (head.token, host, _raw_path(scope), scope["method"])
         known = self._answers.get(asked)
         if (
             known is not None
+            and not head.is_misnamed
             and known.revision == self._routing.revision
             and known.since_s <= now_s < known.until_s
         ):
             return known
         found = self._identify(scope, head, now_s)
-        if isinstance(found, Identified):
+        if isinstance(found, Identified) and len(asked[2]) <= PATH_KEPT_BYTES_MAX:
             if len(self._answers) >= self._tokens_kept:
                 self._answers.clear()
             # The token's own text: many answers need not keep many copies of it.

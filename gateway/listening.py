@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with what it leaves out: deadlines, and a way to abort an answer.
+"""uvicorn's HTTP/1.1 protocol with what it leaves out: deadlines, bounds, a way to abort an answer.
 
 uvicorn waits for ever for a client that sends its headers or body slowly, or does not read. Here a
 connection is ended when
@@ -9,12 +9,16 @@ connection is ended when
 
 A connection carries the moments, one timer for all connections of a server looks at them: a timer
 per request would cost more than the requests' own share of this.
+
+A head that is too long is answered by 431. What is said after the body (trailers) says nothing of
+the request: its token, its host and its client were decided on before.
 """
 
 import asyncio
 import socket
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 from weakref import WeakSet, ref
@@ -31,6 +35,14 @@ from uvicorn.server import ServerState
 NOTSENT_LOWAT_BYTES = 64 * 1024
 LOOK_SECONDS = 0.5
 WITHOUT_BODY = frozenset({204, 304})
+HEAD_BYTES_MAX = 64 * 1024
+"""Of a request line, and of the names and values below it, as with HTTP/2."""
+HEADER_LINES_MAX = 256
+TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-type: application/problem+json\r\ncontent-length: 82\r\nconnection: close\r\n\r\n"
+    b'{"type": "about:blank", "title": "Request Header Fields Too Large", "status": 431}'
+)
 
 
 class Deadlines(NamedTuple):
@@ -40,6 +52,10 @@ class Deadlines(NamedTuple):
     write_seconds: float = 30.0
     lingering_seconds: float = 10.0
     """For a body that nobody wants any more: its sender would miss the answer otherwise."""
+
+
+class HeadTooLarge(ValueError):
+    pass
 
 
 class ClientLeft(ConnectionError):
@@ -172,13 +188,48 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         self._body_since = self._body_heard_at = now
         self._body_bytes = 0
         self._answered_at: float | None = None
+        self._unread_bytes = 0
+        """Of what came since a message, a head's end or a piece of a body: the parser keeps it."""
+        self._is_too_large = False
         self.begin_watch(self.server_state, self.loop)
+
+    def data_received(self, data: bytes) -> None:
+        self._unread_bytes += len(data)
+        super().data_received(data)
+        if self._unread_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+            self._is_too_large = True
+            self.send_400_response("")
+
+    def send_400_response(self, msg: str) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        is_answering = cycle and cycle.response_started and not cycle.response_complete
+        if is_answering or self.pipeline:
+            self.transport.close()  # It would be read as a part of that answer.
+        elif self._is_too_large:
+            self.transport.write(TOO_LARGE)
+            self.transport.close()
+        else:
+            super().send_400_response(msg)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._headers_since = self.loop.time()
+        self._unread_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._headers_since is None:
+            return  # A trailer.
+        name = name.lower()  # In place of uvicorn's, not before it: once a header.
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        self._unread_bytes = 0
+        head_bytes = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
+        if head_bytes > HEAD_BYTES_MAX or len(self.headers) > HEADER_LINES_MAX:
+            self._is_too_large = True
+            raise HeadTooLarge  # The parser ends with it, and uvicorn answers.
         self._headers_since = self._answered_at = None
         self._body_since = self._body_heard_at = self.loop.time()
         self._body_bytes = 0
@@ -195,6 +246,7 @@ class HttpProtocol(Watched, HttpToolsProtocol):
                 self.scope["extensions"]["http.response.trailers"] = {}
 
     def on_body(self, body: bytes) -> None:
+        self._unread_bytes = 0
         self._body_heard_at = self.loop.time()
         self._body_bytes += len(body)
         super().on_body(body)

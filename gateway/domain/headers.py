@@ -61,17 +61,26 @@ TOKEN_HEADER = b"apicharge"
 TOKEN_COOKIE = "apicharge"  # noqa: S105 - a cookie's name
 SIGNATURE_HEADER = "apicharge-signature"
 
+HOST_LENGTH_MAX = 262
+"""A name and a port."""
 _HOST = re.compile(r"[A-Za-z0-9._\-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?").fullmatch
 
 
 def is_host(text: str) -> bool:
     """Whether this can stand in a Host header."""
+    return len(text) <= HOST_LENGTH_MAX and _is_host(text)
+
+
+@lru_cache(maxsize=1024)
+def _is_host(text: str) -> bool:
     return _HOST(text) is not None
 
 
 class RequestHead:
     # Class attributes: what most requests do not say costs them nothing.
     host = ""
+    is_misnamed = False
+    """Its host is none, or it names two."""
     origin = False
     length: int | None = None
     chunked = False
@@ -167,6 +176,8 @@ def _connection(head: RequestHead, value: str) -> None:
 
 
 def _host(head: RequestHead, value: str) -> None:
+    if not is_host(value) or head.host not in {"", value}:
+        head.is_misnamed = True
     head.host = value
 
 

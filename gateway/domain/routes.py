@@ -20,6 +20,9 @@ MESSAGE_BYTES_MAX = 1024 * 1024
 """Of one WebSocket message, where a route says nothing else."""
 MATCHES_KEPT = 4096
 """Answers remembered for repeated paths; forgotten all at once when full."""
+PATH_KEPT_BYTES_MAX = 512
+"""Longer paths are looked up anew: nobody who asks decides how much is kept."""
+METHOD_KEPT_MAX = 32
 
 
 class RouteTableError(ValueError):
@@ -112,26 +115,35 @@ class RouteTable:
     routes: Mapping[str, Route]
     probed: tuple[Cluster, ...] = ()
     """Those whose destinations are asked for their health."""
-    _remembered: dict[tuple[str, bytes, str], Match | NoRoute | Ambiguous] = field(
+    _remembered: dict[tuple[str, bytes, str], Match | NoRoute] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     def match(self, host: str, raw_path: bytes, method: str) -> Match | NoRoute | Ambiguous:
-        asked = (host, raw_path, method)
+        asked = (self.own_host(host), raw_path, method)
         if (known := self._remembered.get(asked)) is not None:
             return known
-        found = self._find(host, raw_path, method)
-        if len(self._remembered) >= MATCHES_KEPT:
-            self._remembered.clear()
-        self._remembered[asked] = found
+        found = self._find(*asked)
+        is_short = len(raw_path) <= PATH_KEPT_BYTES_MAX and len(method) <= METHOD_KEPT_MAX
+        if is_short and not isinstance(found, Ambiguous):
+            if len(self._remembered) >= MATCHES_KEPT:
+                self._remembered.clear()
+            self._remembered[asked] = found
         return found
 
-    def _find(self, host: str, raw_path: bytes, method: str) -> Match | NoRoute | Ambiguous:
+    def own_host(self, host: str) -> str:
+        """All that a Host header decides: the service's name that it is, or nothing."""
+        if not self.hosts or host in self.hosts:
+            return host if self.hosts else ""
+        bare = bare_host(host)
+        return bare if bare in self.hosts else ""
+
+    def _find(self, own_host: str, raw_path: bytes, method: str) -> Match | NoRoute | Ambiguous:
         try:
             path = canonical(raw_path)
         except AmbiguousPath as exc:
             return Ambiguous(f"The path is refused: {exc}.")
-        if (service := self.hosts.get(bare_host(host))) is not None:
+        if (service := self.hosts.get(own_host)) is not None:
             return _in_service(service, path, method, prefix=b"")
         parts = tuple(segments(path))
         for length in range(min(self.longest_prefix, len(parts)), 0, -1):
@@ -142,7 +154,7 @@ class RouteTable:
 
     def owns(self, host: str, path: str) -> bool:
         """Whether a decoded path is a service's, by its host name or root path."""
-        if self.hosts and bare_host(host) in self.hosts:
+        if self.own_host(host):
             return True
         return any(f"{path}/".startswith(f"{root}/") for root in self.root_paths)
 

@@ -120,7 +120,7 @@ GATE = [
         400,
         "The request cannot be passed on",
         "The request does not follow HTTP in a way that matters to whoever reads it next.",
-        "Send well-formed headers and a body of the length that was announced.",
+        "Send well-formed headers, one `Host`, and a body of the length that was announced.",
     ),
     Explained(
         "request-stalled",

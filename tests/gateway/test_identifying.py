@@ -10,7 +10,7 @@ import pytest
 from gateway.domain import ed25519
 from gateway.domain.errors import Problem, Refusal
 from gateway.domain.headers import sift
-from gateway.domain.routes import compile_table
+from gateway.domain.routes import PATH_KEPT_BYTES_MAX, compile_table
 from gateway.domain.tokens import GRANT_NBF_SKEW_S, kid_of
 from gateway.forwarding import upstream_request
 from gateway.guarding import Guarding
@@ -194,3 +194,24 @@ async def test_as_many_answers_are_kept_as_tokens(desk: Desk) -> None:
     desk.ask(text, path="/gate/files/2")
     assert desk.ask(text) is not first
     assert len(desk.identifying._answers) == 2
+
+
+async def test_strange_hosts_and_long_paths_fill_no_memory(desk: Desk) -> None:
+    text = token(desk.world.grant())
+    first = desk.ask(text)
+    assert desk.ask(text, host="elsewhere.example") is first
+    assert isinstance(desk.ask(text, path=f"{PATH}/{'a' * PATH_KEPT_BYTES_MAX}"), Identified)
+    assert [asked[1:] for asked in desk.identifying._answers] == [("", PATH.encode(), "GET")]
+
+
+@pytest.mark.parametrize("hosts", [[b"h", b"other"], [b"a b"], [b""], [b"h" * 300]])
+async def test_remembered_or_not_two_hosts_or_none_are_refused(
+    desk: Desk, hosts: list[bytes]
+) -> None:
+    text = token(desk.world.grant())
+    assert isinstance(desk.ask(text, host="h"), Identified)
+    named = [(b"host", host) for host in hosts]
+    head = sift([*named, (b"apicharge", text.encode())], frozenset())
+    refused = desk.identifying.identify(desk.scope(), head, desk.now_s)
+    assert isinstance(refused, Refusal)
+    assert refused.problem.slug == "malformed-request"

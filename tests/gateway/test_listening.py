@@ -1,20 +1,33 @@
 """The framing of answers. Deadlines and aborts are seen in tests/gateway/e2e."""
 
 import asyncio
+import contextlib
+import json
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from gateway.listening import NOTSENT_LOWAT_BYTES, HttpProtocol, listener, sockets
+from apicharge_site.forwarded import behind, trusted
+from gateway.asgi import Receive, Scope, Send
+from gateway.listening import (
+    HEAD_BYTES_MAX,
+    HEADER_LINES_MAX,
+    NOTSENT_LOWAT_BYTES,
+    HttpProtocol,
+    listener,
+    sockets,
+)
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def answer_of(application: Application, request: bytes) -> bytes:
+@contextlib.asynccontextmanager
+async def connected(application: Application) -> AsyncIterator[Streams]:
     config = uvicorn.Config(application, http=HttpProtocol, lifespan="off", log_config=None)
     config.load()
     state = ServerState()
@@ -23,11 +36,27 @@ async def answer_of(application: Application, request: bytes) -> bytes:
         lambda: HttpProtocol(config=config, server_state=state, app_state={}), sock=bound
     )
     reader, writer = await asyncio.open_connection(*bound.getsockname())
-    writer.write(request)
-    got = await asyncio.wait_for(reader.read(), 5)
-    writer.close()
-    await writer.wait_closed()
-    server.close()
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        server.close()
+
+
+async def answer_of(application: Application, request: bytes) -> bytes:
+    async with connected(application) as (reader, writer):
+        writer.write(request)
+        return await asyncio.wait_for(reader.read(), 5)
+
+
+async def body_of(receive: Receive) -> bytes:
+    got = b""
+    while (message := await receive())["type"] == "http.request":
+        got += message["body"]
+        if not message["more_body"]:
+            break
     return got
 
 
@@ -40,6 +69,7 @@ def answering(status: int, *headers: tuple[bytes, bytes], body: bytes = b"") -> 
 
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -75,6 +105,97 @@ async def test_head_request_gets_no_body() -> None:
     head = GET.replace(b"GET", b"HEAD")
     got = await answer_of(answering(200, (b"content-length", b"2"), body=b"hi"), head)
     assert got.endswith(b"content-length: 2\r\nconnection: close\r\n\r\n")
+
+
+LONG = b"a" * HEAD_BYTES_MAX
+
+
+def head_of(*lines: bytes, target: bytes = b"/") -> bytes:
+    return b"\r\n".join([b"GET %s HTTP/1.1" % target, *lines, b"Connection: close", b"", b""])
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        head_of(b"Host: x", b"x-long: " + LONG),
+        head_of(b"Host: x", target=b"/" + LONG),
+        head_of(*[b"x-%d: y" % number for number in range(HEADER_LINES_MAX)]),
+        head_of(*[b"x: " + LONG[:1000]] * 70),
+    ],
+)
+async def test_head_that_is_too_long_is_answered_and_not_served(request_head: bytes) -> None:
+    got = await answer_of(answering(200, body=b"hi"), request_head)
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert b"connection: close" in head
+    assert b"content-length: %d\r\n" % len(body) in head
+    assert json.loads(body)["status"] == 431
+
+
+async def test_head_as_long_as_may_be_is_served() -> None:
+    lines = [b"x-long: " + LONG[:60_000], *[b"x: y"] * (HEADER_LINES_MAX - 2)]
+    got = await answer_of(answering(200, body=b"hi"), head_of(*lines))
+    assert got.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_long_body_is_no_long_head() -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        got = await body_of(receive)
+        await answering(200, body=b"%d" % len(got))(scope, receive, send)
+
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (4 * len(LONG))
+    got = await answer_of(application, request + 4 * LONG + GET)
+    assert got.count(b"HTTP/1.1 200 ") == 2
+    assert b"\r\n%d\r\n" % (4 * len(LONG)) in got
+
+
+@pytest.mark.parametrize("before", [b"GET / HTTP/1.1\r\nx-long: ", CHUNKED + b"0\r\nx-late: "])
+async def test_endless_header_is_not_collected(before: bytes) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await body_of(receive)
+
+    async with connected(application) as (reader, writer):
+        writer.write(before)
+        for _ in range(40):
+            try:
+                await writer.drain()
+            except ConnectionError:
+                break
+            writer.write(LONG)
+        with contextlib.suppress(ConnectionError):
+            assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_trailers_are_no_headers() -> None:
+    seen: list[Scope] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await body_of(receive)
+        seen.append(scope)
+        await answering(200)(scope, receive, send)
+
+    late = b"apicharge: t\r\nhost: other\r\nx-forwarded-for: 192.0.2.1\r\nexpect: 100-continue"
+    request = CHUNKED + b"2\r\nhi\r\n0\r\n" + late + b"\r\n\r\n"
+    trusting = behind(application, trusted(["127.0.0.0/8"]))
+    got = await answer_of(trusting, request + GET)
+    assert got.count(b"HTTP/1.1 ") == got.count(b"HTTP/1.1 200 ") == 2
+    names = [[name for name, _ in scope["headers"]] for scope in seen]
+    assert names == [[b"host", b"transfer-encoding"], [b"host", b"connection"]]
+    assert [scope["client"][0] for scope in seen] == ["127.0.0.1", "127.0.0.1"]
+
+
+async def test_fault_after_the_head_is_not_written_into_a_running_answer() -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hi", "more_body": True})
+        await body_of(receive)
+
+    async with connected(application) as (reader, writer):
+        writer.write(CHUNKED)
+        got = await asyncio.wait_for(reader.readuntil(b"hi\r\n"), 5)
+        writer.write(b"no length\r\n")
+        got += await asyncio.wait_for(reader.read(), 5)
+    assert got.endswith(b"\r\n\r\n2\r\nhi\r\n")
 
 
 def test_listener_keeps_little_unsent() -> None:

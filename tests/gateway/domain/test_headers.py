@@ -101,6 +101,23 @@ def test_host_that_is_no_host_is_not_repeated() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("hosts", "is_misnamed"),
+    [
+        ([], False),
+        ([b"h:80"], False),
+        ([b"h", b"h"], False),
+        ([b"h", b"g"], True),
+        ([b"g/", b"h"], True),
+        ([b"\xe9"], True),
+        ([b"h" * 263], True),
+    ],
+)
+def test_host_is_one_or_misnamed(hosts: list[bytes], is_misnamed: bool) -> None:
+    head = sift([(b"host", host) for host in hosts], frozenset())
+    assert head.is_misnamed is is_misnamed
+
+
 def test_signature_is_over_time_method_path_and_identity() -> None:
     identity = [("apicharge-grant", "g"), ("apicharge-buyer", "b")]
     inner = hashlib.sha256(b"apicharge-grant: g\napicharge-buyer: b").hexdigest()

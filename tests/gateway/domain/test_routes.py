@@ -5,6 +5,7 @@ import pytest
 
 from gateway.domain.routes import (
     MATCHES_KEPT,
+    PATH_KEPT_BYTES_MAX,
     Ambiguous,
     Match,
     NoRoute,
@@ -113,6 +114,19 @@ def test_remembered_answers_are_bounded() -> None:
     for number in range(MATCHES_KEPT + 10):
         compiled.match("h", b"/gate/files/%d" % number, "GET")
     assert len(compiled._remembered) <= MATCHES_KEPT
+
+
+def test_strange_hosts_long_paths_and_refused_ones_are_not_remembered() -> None:
+    compiled = table(FILES)
+    for host in ("a", "b", "Files.Example", "files.example:80", "files.example."):
+        assert isinstance(compiled.match(host, b"/gate/files", "GET"), Match)
+    assert {host for host, _, _ in compiled._remembered} == {"", "files.example"}
+    compiled._remembered.clear()
+    long = b"/gate/files/" + b"a" * PATH_KEPT_BYTES_MAX
+    for path, method in ((long, "GET"), (b"/gate/%2e%2e", "GET"), (b"/gate/files", "X" * 33)):
+        compiled.match("h", path, method)
+    assert isinstance(compiled.match("h", long, "GET"), Match)
+    assert not compiled._remembered
 
 
 def test_table_says_which_hosts_and_root_paths_are_its_own() -> None:

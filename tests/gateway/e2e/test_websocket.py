@@ -339,9 +339,10 @@ async def test_long_headers_pass_and_too_long_ones_are_answered(
     with pytest.raises(InvalidStatus) as refused:
         await opening(world, presented, headers={"Cookie": "a=" + "x" * 40_000})
     assert refused.value.response.status_code == 431
-    with pytest.raises(InvalidStatus) as refused:
-        await opening(world, presented, headers={f"x-{number}": "y" for number in range(200)})
-    assert refused.value.response.status_code == 431
+    for lines in (200, 300):
+        with pytest.raises(InvalidStatus) as refused:
+            await opening(world, presented, headers={f"x-{line}": "y" for line in range(lines)})
+        assert refused.value.response.status_code == 431
 
 
 @pytest.mark.parametrize(
