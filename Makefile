@@ -9,8 +9,8 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
 	command -v $$python >/dev/null && $$python -c '$(NEW_ENOUGH)' && echo $$python && break; done)
 BIN := .venv/bin
-# Many tests wait for processes that they started: one worker more than there are cores.
-TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+# Many tests wait for processes that they started: two workers more than there are cores.
+TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
@@ -26,7 +26,7 @@ run: .venv/installed ## start everything on this machine and stay (PORT, H2_PORT
 	@exec $(BIN)/python manage.py run
 
 test: .venv/developing ## all tests but the long ones
-	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 soak: .venv/developing ## the long ones: a million acquires, kills, a failing Redis, 1 GiB bodies
 	$(BIN)/pytest -m soak --timeout 1800

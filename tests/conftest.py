@@ -1,5 +1,30 @@
+from pathlib import Path
+
+import pytest
+
 from tests import flushing
 
 pytest_plugins = ["tests.databases"]  # One PostgreSQL for the whole run.
 
+# Files of these start processes and wait for them. Begun last they would keep one worker busy
+# when the others have nothing left to do.
+SLOW = (
+    "soak",
+    "protocol",
+    "gateway/ledgers",
+    "apicharge_site",
+    "gateway/e2e",
+    "billing",
+    "marketplace/admin",
+)
+
 flushing.install()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _rank(item.path))
+
+
+def _rank(path: Path) -> int:
+    inside = path.relative_to(Path(__file__).parent).as_posix()
+    return next((rank for rank, one in enumerate(SLOW) if inside.startswith(one)), len(SLOW))
