@@ -15,7 +15,7 @@ from gateway.domain.headers import is_host
 Field = tuple[bytes, bytes]
 
 SCHEMES = frozenset({b"http", b"https"})
-_METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}").fullmatch
+_METHOD = re.compile(rb"[A-Z][A-Z-]{0,31}").fullmatch
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
 _TARGET = re.compile(rb"(/[!\"$-;=?-~]*|\*)").fullmatch
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
@@ -66,9 +66,15 @@ def read(fields: Iterable[Field], *, has_body: bool) -> Request:
         if _NAME(name) is None or name in FRAMING or _CONTROL(value):
             raise Malformed("A header is none that a request can have.")
     request = _line(pseudo, headers)
+    _frame(request, has_body=has_body)
+    return request
+
+
+def _frame(request: Request, *, has_body: bool) -> None:
+    if request.length and not has_body:
+        raise Malformed("A body is announced, and none comes.")
     if request.length is None and has_body and request.protocol is None:
         request.headers.append((b"transfer-encoding", b"chunked"))
-    return request
 
 
 def _line(pseudo: dict[bytes, bytes], headers: list[Field]) -> Request:

@@ -85,6 +85,10 @@ def test_header_that_http1_could_not_mean_is_refused(fields: list[Field]) -> Non
         (b":method", b"GET /"),
         (b":method", b""),
         (b":method", b"CONNECT"),
+        (b":method", b"connect"),
+        (b":method", b"trace"),
+        (b":method", b"Trace"),
+        (b":method", b"GET!"),
         (b":scheme", b"ftp"),
         (b":authority", b""),
         (b":authority", b"user@gate.example"),
@@ -94,6 +98,13 @@ def test_header_that_http1_could_not_mean_is_refused(fields: list[Field]) -> Non
 def test_request_line_that_http1_could_not_write_is_refused(name: bytes, value: bytes) -> None:
     with pytest.raises(Malformed):
         read(changed(name, value), has_body=False)
+
+
+def test_body_that_is_announced_has_to_come() -> None:
+    for length in (b"5", b"05"):
+        with pytest.raises(Malformed):
+            request((b"content-length", length))
+    assert request((b"content-length", b"0")).length == 0
 
 
 def test_asterisk_is_for_options() -> None:

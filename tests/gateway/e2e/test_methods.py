@@ -70,6 +70,16 @@ async def test_options_that_is_no_preflight_is_a_call(
     assert world.used(grant) == 1
 
 
+@pytest.mark.parametrize("method", ["trace", "Trace", "connect", "get"])
+async def test_method_in_another_case_is_none(world: World, method: str) -> None:
+    reader, writer = await world.connect()
+    presented = f"apicharge: {token(world.grant())}"
+    writer.write(f"{method} /gate/files/a HTTP/1.1\r\nHost: x\r\n{presented}\r\n\r\n".encode())
+    assert (await asyncio.wait_for(reader.read(), 30)).startswith(b"HTTP/1.1 400 ")
+    writer.close()
+    assert world.upstream.requests == []
+
+
 @pytest.mark.parametrize(
     "body", [b"Content-Length: 5\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"]
 )
