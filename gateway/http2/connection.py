@@ -8,7 +8,7 @@ an upload that nobody reads holds back itself and nobody else.
 
 Ended are: a stream whose client takes nothing, or sends nothing of a body that is waited for, for
 30 s, and a connection that is idle, does not answer a ping, does not read, or sends more of what
-costs a peer nothing (resets, pings, settings, empty frames) than floods.py bears.
+costs a peer little (resets, pings, settings, small pieces) than floods.py bears.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from gateway.asgi import Headers, Scope
-from gateway.domain.floods import Patience
+from gateway.domain.floods import Patience, cost_of_late, cost_of_piece
 from gateway.domain.requests import Malformed, Request, read
 from gateway.http2.opening import Bounds, opened
 from gateway.http2.sockets import over_http2
@@ -154,14 +154,23 @@ class Http2Protocol(asyncio.Protocol):
             case happened.RequestReceived():
                 self._on_request(event)
             case happened.StreamEnded():
-                if (stream := self._stream(event)) is not None:
-                    stream.heard_out()
+                self._on_end(event)
             case happened.WindowUpdated() | happened.PingReceived():
                 self._on_what_answers(event)
             case happened.ConnectionTerminated():
                 self._on_goodbye(event)
             case _:
                 self._on_what_costs_nothing(event)
+
+    def _on_end(self, event: happened.StreamEnded) -> None:
+        stream = self._stream(event)
+        if stream is None:
+            return
+        if stream.length in {None, stream.heard_bytes}:
+            stream.heard_out()
+        else:  # h2 does not count where trailers end it.
+            self._writer.reset(stream, ErrorCodes.PROTOCOL_ERROR)
+            self._bear()
 
     def _on_goodbye(self, event: happened.ConnectionTerminated) -> None:
         """A client that asks nothing more may still wait for what it asked."""
@@ -255,16 +264,21 @@ class Http2Protocol(asyncio.Protocol):
         self._bear()
 
     def _on_data(self, event: happened.DataReceived) -> None:
-        data, flowed = event.data or b"", event.flow_controlled_length or 0
-        if not data and event.stream_ended is None:
-            self._bear()
+        data, flowed = event.data, event.flow_controlled_length
         self._unopened += flowed
         if self._unopened >= self.bounds.connection_window_bytes // 4:
             self._h2.increment_flow_control_window(self._unopened)
             self._unopened = 0
-        stream = self._streams.get(event.stream_id or 0)
-        if stream is not None and flowed:
+        stream = self._streams.get(event.stream_id)
+        if stream is None:
+            self._bear(cost_of_late(len(data)))
+            return
+        # The first piece is paid with the head.
+        is_paid = event.stream_ended is not None or (data and not stream.heard_bytes)
+        if flowed:
             stream.heard(data, flowed)
+        if not is_paid:
+            self._bear(cost_of_piece(len(data), is_live=stream.is_live))
 
     # What a stream asks.
 

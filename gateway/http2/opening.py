@@ -5,8 +5,9 @@ from typing import NamedTuple
 from h2 import events as happened
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.exceptions import StreamClosedError
 from h2.settings import SettingCodes, Settings
-from hyperframe.frame import Frame, GoAwayFrame
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame
 
 DEFAULT_WINDOW_BYTES = 65_535
 
@@ -24,12 +25,26 @@ class Bounds(NamedTuple):
 
 
 class Connection(H2Connection):
-    """h2 holds a connection for closed once its client says that it will ask nothing more."""
+    """h2 with two things that it leaves out.
+
+    It holds a connection for closed once its client says that it will ask nothing more. And it does
+    not tell of data for streams that are over.
+    """
 
     def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[happened.Event]]:
         ended = happened.ConnectionTerminated()
         ended.error_code = frame.error_code
         return [], [ended]
+
+    def _handle_data_on_closed_stream(
+        self, events: list[happened.Event], exc: StreamClosedError, frame: DataFrame
+    ) -> tuple[list[Frame], list[happened.Event]]:
+        frames, events = super()._handle_data_on_closed_stream(events, exc, frame)
+        # Its part of the connection's window is open again already.
+        late = happened.DataReceived(
+            stream_id=frame.stream_id, data=frame.data, flow_controlled_length=0
+        )
+        return frames, [*events, late]
 
 
 def opened(bounds: Bounds) -> H2Connection:

@@ -23,6 +23,8 @@ from gateway.listening import ClientLeft, Deadlines
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 TAKEN_BYTES_MAX = 64 * 1024
+PIECE_BYTES_MAX = 16 * 1024
+"""Of what is put together of smaller ones."""
 _CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte != 0x09)
 
 logger = logging.getLogger(__name__)
@@ -53,8 +55,8 @@ class Stream:
         """Of the request's body, where the client says it."""
         self.is_live = False
         """A call whose client may say nothing for long, as in gRPC."""
-        self._inbox: deque[tuple[bytes, int]] = deque()
-        self._heard_bytes = 0
+        self._inbox: deque[tuple[bytes | bytearray, int]] = deque()
+        self.heard_bytes = 0
         self._hearing: asyncio.Future[None] | None = None
         self._hears_since = 0.0
         self._heard_seconds = 0.0
@@ -123,7 +125,7 @@ class Stream:
         return (
             self.length is not None
             and waited > limits.body_seconds
-            and (self._heard_bytes < bytes_min)
+            and (self.heard_bytes < bytes_min)
         )
 
     # What the client sends.
@@ -153,7 +155,7 @@ class Stream:
             self._hearing = None
 
     def _taken(self) -> Message:
-        pieces: list[bytes] = []
+        pieces: list[bytes | bytearray] = []
         size = flowed = 0
         while self._inbox and size + len(self._inbox[0][0]) <= TAKEN_BYTES_MAX:
             piece, flow = self._inbox.popleft()
@@ -163,12 +165,18 @@ class Stream:
         self._whole_taken = self.is_heard_out and not self._inbox
         if not self.is_heard_out:
             self._connection.took(self, flowed)
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        body = b"".join(pieces)  # Of one that is bytes it is the same, not copied.
         return {"type": "http.request", "body": body, "more_body": not self._whole_taken}
 
     def heard(self, piece: bytes, flowed: int) -> None:
-        self._heard_bytes += len(piece)
-        self._inbox.append((piece, flowed))
+        self.heard_bytes += len(piece)
+        if self._inbox and len(self._inbox[-1][0]) + len(piece) <= PIECE_BYTES_MAX:
+            last, before = self._inbox.pop()
+            whole = last if isinstance(last, bytearray) else bytearray(last)
+            whole += piece
+            self._inbox.append((whole, before + flowed))
+        else:
+            self._inbox.append((piece, flowed))
         self._wake_hearing()
 
     def heard_out(self) -> None:

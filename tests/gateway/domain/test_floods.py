@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.floods import Patience
+from gateway.domain.floods import Patience, cost_of_late, cost_of_piece
 
 
 def test_burst_is_borne_and_one_more_is_not() -> None:
@@ -31,3 +31,10 @@ def test_step_back_of_the_clock_brings_nothing() -> None:
     patience = Patience.of(1, 1, now=100)
     assert patience.bears(100)
     assert not patience.bears(0)
+
+
+def test_pieces_cost_by_their_size_and_less_where_messages_are_small() -> None:
+    sizes = (0, 1, 255, 256, 16_384)
+    assert [cost_of_piece(size, is_live=False) for size in sizes] == [1, 0.05, 0.05, 0, 0]
+    assert [cost_of_piece(size, is_live=True) for size in sizes] == [1, 0.01, 0.01, 0, 0]
+    assert [cost_of_late(size) for size in sizes] == [1, 1, 1, 0.25, 0.25]

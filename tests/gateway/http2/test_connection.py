@@ -33,6 +33,7 @@ from tests.gateway.http2.serving import (
 )
 from tests.http2 import Client, connected
 
+GRPC = ("content-type", "application/grpc")
 IMPATIENT = Deadlines(headers_seconds=0.3, body_seconds=0.3, write_seconds=0.3)
 FLOOD_FRAMES = 2_000
 
@@ -63,6 +64,45 @@ async def test_flood_of_empty_data_ends_the_connection() -> None:
     async with serving(echo) as address, connected(*address) as client:
         stream_id = await client.begin(client.head(method="POST"), end=False)
         await flooded(client, [DataFrame(stream_id, data=b"")] * FLOOD_FRAMES)
+        assert client.terminated == ErrorCodes.ENHANCE_YOUR_CALM
+
+
+@pytest.mark.parametrize(("content_type", "borne"), [("text/plain", 8_000), (GRPC[1], 40_000)])
+async def test_body_in_tiny_pieces_is_borne_for_a_while(content_type: str, borne: int) -> None:
+    got = 0
+
+    async def counting(_scope: Any, receive: Any, _send: Any) -> None:
+        nonlocal got
+        while (message := await receive())["type"] == "http.request":
+            got += len(message["body"])
+
+    bounds = Bounds(free_frames_per_second=0)
+    async with serving(counting, bounds=bounds) as address, connected(*address) as client:
+        head = client.head(method="POST", headers=[("content-type", content_type)])
+        stream_id = await client.begin(head, end=False)
+        # The client's own settings cost something, too.
+        piece, some = DataFrame(stream_id, data=b"x").serialize(), borne * 9 // 10
+        await client.write(piece * some)
+        await eventually(lambda: got == some)
+        await client.write(piece * (borne // 5))
+        await client.until(lambda: client.is_closed)
+        assert client.terminated == ErrorCodes.ENHANCE_YOUR_CALM
+
+
+async def test_first_piece_is_paid_with_its_head() -> None:
+    bounds = Bounds(free_frames_burst=10, free_frames_per_second=0)
+    async with serving(echo, bounds=bounds) as address, connected(*address) as client:
+        for _ in range(300):
+            stream_id = await client.begin(client.head(method="POST"), end=False)
+            await client.upload(stream_id, b"{}")
+            assert (await client.over(stream_id)).body == b"{}"
+
+
+async def test_data_for_a_stream_that_is_over_ends_the_connection() -> None:
+    async with serving(hello) as address, connected(*address) as client:
+        stream_id = await client.begin(client.head(method="POST"), end=False)
+        await client.over(stream_id)
+        await flooded(client, [DataFrame(stream_id, data=b"x")] * FLOOD_FRAMES)
         assert client.terminated == ErrorCodes.ENHANCE_YOUR_CALM
 
 
@@ -172,6 +212,7 @@ async def test_something_else_than_http2_is_closed() -> None:
         [(":path", "/"), ("content-length", "1"), ("content-length", "2")],
         [(":path", "/"), ("host", "other.example")],
         [(":path", "/"), ("transfer-encoding", "chunked")],
+        [(":path", "/"), ("content-length", "5")],
     ],
     ids=str,
 )
@@ -203,9 +244,6 @@ async def test_idle_connection_is_closed_with_a_goodbye() -> None:
 async def test_connection_that_asks_nothing_is_closed_sooner() -> None:
     async with serving(hello, deadlines=IMPATIENT) as address, connected(*address) as client:
         await client.until(lambda: client.is_closed)
-
-
-GRPC = ("content-type", "application/grpc")
 
 
 async def test_client_that_answers_no_ping_is_dropped() -> None:

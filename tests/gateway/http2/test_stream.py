@@ -167,6 +167,67 @@ async def test_window_of_an_upload_opens_as_it_is_taken() -> None:
         assert got == 265_535
 
 
+async def test_tiny_pieces_are_put_together_and_the_window_opens_as_ever() -> None:
+    taking = asyncio.Event()
+    sizes: list[int] = []
+
+    async def application(_scope: Any, receive: Any, send: Any) -> None:
+        await taking.wait()
+        more = True
+        while more:
+            message = await receive()
+            assert type(message["body"]) is bytes
+            sizes.append(len(message["body"]))
+            more = message["more_body"]
+        await hello(_scope, receive, send)
+
+    async with served(application) as (address, state), connected(*address) as client:
+        stream_id = await client.begin(client.head(method="POST"), end=False)
+        for _ in range(2_000):
+            client.h2.send_data(stream_id, b"tiny")
+        await client.upload(stream_id, bytes(16_000), end=False)
+        client.h2.ping(b"12345678")
+        await client.flush()
+        await client.until(lambda: client.pings_answered > 0)
+        [connection] = state.connections
+        assert len(connection._streams[stream_id]._inbox) == 2
+        taking.set()
+        await client.upload(stream_id, bytes(100_000))
+        assert (await client.over(stream_id)).body == b"hello"
+        assert (sizes[0], sum(sizes)) == (24_000, 124_000)
+
+
+@pytest.mark.parametrize("sent", [3, 5])
+async def test_body_of_another_length_than_announced_is_reset_where_trailers_end_it(
+    sent: int,
+) -> None:
+    heard_last: list[str] = []
+    begun = asyncio.Event()
+
+    async def application(_scope: Any, receive: Any, send: Any) -> None:
+        more = True
+        while more:
+            message = await receive()
+            begun.set()
+            more = message.get("more_body", False)
+        heard_last.append(message["type"])
+        await hello(_scope, receive, send)
+
+    async with serving(application) as address, connected(*address) as client:
+        head = client.head(method="POST", headers=[("content-length", "5")])
+        stream_id = await client.begin(head, end=False)
+        await client.upload(stream_id, bytes(sent), end=False)
+        await begun.wait()
+        client.h2.send_headers(stream_id, [("x-sum", "1")], end_stream=True)
+        await client.flush()
+        heard = await client.over(stream_id)
+        await eventually(lambda: heard_last)
+        if sent == 5:
+            assert (heard.body, heard_last) == (b"hello", ["http.request"])
+        else:
+            assert (heard.reset, heard_last) == (ErrorCodes.PROTOCOL_ERROR, ["http.disconnect"])
+
+
 async def test_large_answers_share_the_connection() -> None:
     async def large(_scope: Any, _receive: Any, send: Any) -> None:
         await start(send)
