@@ -19,6 +19,8 @@ from gateway.domain.closing import ABNORMAL, NO_CODE
 from gateway.domain.routes import MESSAGE_BYTES_MAX
 from gateway.http2.stream import Application
 
+FRAGMENTS_MAX = 10_000
+"""Of one message. Empty ones count: they cost the sender little, and no byte of the longest."""
 SCHEMES = {"http": "ws", "https": "wss"}
 VERSION = b"13"
 
@@ -46,7 +48,9 @@ class _Socket:
         self._send = send
         self._frames = Protocol(Side.SERVER, max_size=MESSAGE_BYTES_MAX)
         self._heard: deque[Message] = deque([{"type": "websocket.connect"}])
-        self._parts: list[bytes] = []
+        self._parts = bytearray()
+        self._fragments = 0
+        self._has_failed = False
         self._is_text = False
         self._is_accepted = False
         self._writing = asyncio.Lock()
@@ -85,28 +89,37 @@ class _Socket:
         return self._heard.popleft()
 
     def _take(self, frame: Frame) -> None:
+        if self._has_failed:
+            return  # Parsed together with what failed it.
         if frame.opcode in {Opcode.TEXT, Opcode.BINARY}:
-            self._is_text, self._parts = frame.opcode is Opcode.TEXT, []
+            self._is_text, self._fragments = frame.opcode is Opcode.TEXT, 0
         elif frame.opcode is Opcode.CLOSE:
             self._heard.append(self._left())
             return
         elif frame.opcode is not Opcode.CONT:
             return  # The library answers pings.
-        self._parts.append(bytes(frame.data))
+        self._parts += frame.data
+        self._fragments += 1
         if frame.fin:
-            self._complete(b"".join(self._parts))
+            self._complete(bytes(self._parts))
+        elif self._fragments >= FRAGMENTS_MAX:
+            self._fail(CloseCode.POLICY_VIOLATION, "A message in too many fragments")
 
     def _complete(self, message: bytes) -> None:
-        self._parts = []
+        self._parts = bytearray()
         try:
             said: dict[str, Any] = (
                 {"text": message.decode()} if self._is_text else {"bytes": message}
             )
         except UnicodeDecodeError:
-            self._frames.fail(CloseCode.INVALID_DATA)
-            self._heard.append(self._left())
+            self._fail(CloseCode.INVALID_DATA)
             return
         self._heard.append({"type": "websocket.receive", **said})
+
+    def _fail(self, code: CloseCode, reason: str = "") -> None:
+        self._frames.fail(code, reason)
+        self._has_failed = True
+        self._heard.append(self._left())
 
     def _left(self) -> Message:
         close = self._frames.close_rcvd

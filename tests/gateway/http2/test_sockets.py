@@ -6,6 +6,7 @@ import pytest
 from h2.settings import SettingCodes
 from websockets.frames import Close, Opcode
 
+from gateway.http2.sockets import FRAGMENTS_MAX
 from tests.gateway.http2.serving import eventually, serving
 from tests.http2 import connected
 from tests.websocket_streams import opened
@@ -79,6 +80,27 @@ async def test_message_that_cannot_be_one_fails_the_socket(sent: bytes, code: in
         await socket.write()
         frame = await socket.next()
         assert (frame.opcode, Close.parse(frame.data).code) == (Opcode.CLOSE, code)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_message_has_only_so_many_fragments(ends: bool) -> None:
+    echo = Echo()
+    async with serving(echo) as address, connected(*address) as client:
+        socket = await opened(client, "/")
+        socket.protocol.send_binary(b"first", fin=False)
+        for _ in range(FRAGMENTS_MAX - 2):
+            socket.protocol.send_continuation(b"", fin=False)
+        socket.protocol.send_continuation(b"last", fin=ends)
+        if not ends:
+            for _ in range(10):
+                socket.protocol.send_continuation(b"", fin=False)
+        await socket.write()
+        frame = await socket.next()
+        if ends:
+            assert bytes(frame.data) == b"firstlast"
+        else:
+            assert (frame.opcode, Close.parse(frame.data).code) == (Opcode.CLOSE, 1008)
+            await eventually(lambda: echo.left)
 
 
 async def test_application_closes_with_code_and_reason() -> None:
