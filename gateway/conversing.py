@@ -33,6 +33,8 @@ from gateway.relaying import FAREWELL_SECONDS, STATUS_MAX, STATUS_MIN
 from gateway.terms import Terms
 from gateway.watching import Watch
 
+ACCEPTS_BELOW = 300
+"""Over HTTP/2, where a WebSocket is accepted by a 2xx."""
 HANDSHAKE_HEADERS = b"sec-websocket-"
 BROKEN = Close(BAD_GATEWAY, "The API's connection broke off")
 
@@ -86,8 +88,9 @@ class Conversation(Exchange):
         self.end = self.end or End.COMPLETED
 
     async def _pass_refusal(self, refused: HandshakeRefused) -> None:
-        if not STATUS_MIN <= refused.status <= STATUS_MAX:
-            raise GateFault(End.UPSTREAM_INVALID, "The API's status is none that ends a call.")
+        accepts_below = ACCEPTS_BELOW if self.scope["http_version"] == "2" else STATUS_MIN
+        if not accepts_below <= refused.status <= STATUS_MAX:
+            raise GateFault(End.UPSTREAM_INVALID, "The API's status is none that refuses.")
         await self._take(Direction.DOWN, len(refused.body), count=0)
         headers = await self._pass_head(refused.headers, refused.status)
         headers = [pair for pair in headers if pair[0] != b"content-length"]

@@ -34,7 +34,9 @@ DEADLINE_LEEWAY_SECONDS = 0.5
 
 
 def is_call(scope: Scope) -> bool:
-    return scope["http_version"] == "2" and is_grpc(scope["headers"])
+    """Not a WebSocket: what refuses one is no 200, whatever type it says that it has."""
+    is_http2 = scope["type"] == "http" and scope["http_version"] == "2"
+    return is_http2 and is_grpc(scope["headers"])
 
 
 class Cutter:

@@ -1,6 +1,7 @@
 """A WebSocket over HTTP/2 is the same WebSocket to the gate and its upstream."""
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,24 @@ async def test_unpaid_handshake_is_refused_with_the_offer(world: World, client: 
     await client.until(lambda: socket.heard.is_whole)
     assert socket.heard.status == "402"
     assert b"payment-required" in socket.heard.body
+
+
+async def test_refusal_by_the_upstream_that_would_accept_is_a_502(
+    world: World, sockets: SocketUpstream, client: Client
+) -> None:
+    sockets.refuse = lambda peer, _: peer.respond(HTTPStatus.OK, "\x81\x02hi")
+    grant, socket = await paid(world, client)
+    await client.until(lambda: socket.heard.is_whole)
+    assert socket.heard.status == "502"
+    assert b"upstream-invalid" in socket.heard.body
+    await world.settled()
+    assert world.used(grant) == 0
+
+
+async def test_refusal_never_accepts_whatever_type_is_said(world: World, client: Client) -> None:
+    socket = await opened(client, PATH, headers=[("content-type", "application/grpc")])
+    await client.until(lambda: socket.heard.is_whole)
+    assert socket.heard.status == "402"
 
 
 async def test_conversation_is_cut_with_code_and_reason(
