@@ -1,50 +1,84 @@
-"""One exchange of a grant that counts messages: its answer's events, each taken before it goes on.
+"""One exchange of a grant that counts messages: its answer's, each taken before it goes on.
 
-A stream is cut between two events, at the first that the grant does not hold. What comes compressed
-cannot be counted: such calls go without Accept-Encoding, and events that are encoded nevertheless
-are refused as an answer that cannot be passed on.
+What they are, the answer decides and not who asked for it: events, or what gRPC frames. A stream is
+cut between two of them, at the first that the grant does not hold. What comes compressed cannot be
+counted: such calls go without Accept-Encoding, and what is encoded nevertheless is refused as an
+answer that cannot be passed on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from pyreqwest.bytes import Bytes
 
 from gateway.domain.errors import GateFault
 from gateway.domain.events import EventSplitter
 from gateway.domain.exchange import End
+from gateway.domain.grpc import Framing, is_grpc_type
 from gateway.domain.headers import Pair
+from gateway.domain.limits import Direction
 from gateway.reporting import Read, Sender
 from gateway.reservations import Reservation
 from gateway.upstream import Asked, Body
 
 USED_UP = "The messages that the grant holds are used up."
-ENCODED = "The API's events are encoded and cannot be counted."
+ENCODED = "The API's messages are encoded and cannot be counted."
 
 
 def counting(send: Sender, reservation: Reservation, request: Asked) -> Sender:
     request.headers = [pair for pair in request.headers if pair[0] != "accept-encoding"]
 
     async def sent(asked: Asked, body: Body | None) -> Read:
-        return Counted(await send(asked, body), reservation)
+        return Counted(await send(asked, body), reservation, is_framed=asked.cluster.is_grpc)
 
     return sent
 
 
+class Cutter:
+    """Passes on what begins no message that is not granted."""
+
+    def __init__(self, reservation: Reservation, direction: Direction) -> None:
+        self._framing = Framing()
+        self._reservation = reservation
+        self._direction = direction
+
+    async def pieces(self, data: bytes) -> AsyncIterator[bytes]:
+        places, done = self._framing.begins(data), 0
+        while places:
+            granted = await self._reservation.take_events(len(places), self._direction)
+            if not granted:
+                if places[0] > done:
+                    yield data[done : places[0]]
+                raise GateFault(End.EXHAUSTED, USED_UP)
+            places = places[granted:]
+            until = places[0] if places else len(data)
+            yield data[done:until]
+            done = until
+        if done < len(data):
+            yield data[done:]
+
+
 class Counted:
-    """An answer whose events are counted as it is read."""
+    """An answer whose messages are counted as it is read."""
 
     __slots__ = (
         "_answer",
+        "_cutter",
         "_events",
         "_is_encoded",
+        "_is_framed",
+        "_pieces",
         "_reservation",
         "_splitter",
         "may_have_trailers",
         "status",
     )
 
-    def __init__(self, answer: Read, reservation: Reservation) -> None:
+    def __init__(self, answer: Read, reservation: Reservation, *, is_framed: bool) -> None:
         self._answer = answer
+        self._is_framed = is_framed
+        """Also where the answer does not say so."""
+        self._cutter: Cutter | None = None
+        self._pieces: AsyncIterator[bytes] | None = None
         self._reservation = reservation
         self._splitter: EventSplitter | None = None
         self._events: list[bytes] = []
@@ -57,18 +91,36 @@ class Counted:
         pairs = list(items)
         encodings = {value.strip().lower() for name, value in pairs if name == "content-encoding"}
         self._is_encoded = bool(encodings - {"identity"})
+        if self._is_framed or is_grpc_type(dict(pairs).get("content-type", "")):
+            self._refuse_encoded()
+            self._cutter = Cutter(self._reservation, Direction.DOWN)
         return pairs, undecodable
 
     def trailers(self) -> Sequence[Pair]:
         return self._answer.trailers()
 
     def has_events(self) -> None:
-        if self._is_encoded:
-            raise GateFault(End.UPSTREAM_INVALID, ENCODED)
-        self._splitter = EventSplitter()
+        self._refuse_encoded()
+        self._splitter, self._cutter = EventSplitter(), None
         self._answer.has_events()
 
+    def _refuse_encoded(self) -> None:
+        if self._is_encoded:
+            raise GateFault(End.UPSTREAM_INVALID, ENCODED)
+
+    async def _read_framed(self, cutter: Cutter) -> bytes | None:
+        while True:
+            if self._pieces is not None:
+                async for piece in self._pieces:
+                    return piece
+            chunk = await self._answer.read()
+            if chunk is None:
+                return None
+            self._pieces = cutter.pieces(bytes(chunk))
+
     async def read(self) -> bytes | Bytes | None:
+        if self._cutter is not None:
+            return await self._read_framed(self._cutter)
         if self._splitter is None:
             return await self._answer.read()
         while not self._events:

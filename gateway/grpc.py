@@ -9,13 +9,12 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from gateway.asgi import Headers, Receive, Scope, Send
-from gateway.counting import USED_UP
+from gateway.counting import Cutter
 from gateway.domain.answers import AnswerHead
 from gateway.domain.errors import FOR_END, GateFault
 from gateway.domain.exchange import End
 from gateway.domain.grpc import (
     SEEN_AS_STATUS,
-    Framing,
     ending,
     has_failed,
     is_grpc,
@@ -25,7 +24,6 @@ from gateway.domain.headers import Pair, RequestHead, header
 from gateway.domain.limits import Direction
 from gateway.relaying import FAREWELL_SECONDS, Relay
 from gateway.reporting import Read, Sender
-from gateway.reservations import Reservation
 from gateway.terms import Terms
 from gateway.upstream import Asked, Body
 
@@ -39,53 +37,6 @@ def is_call(scope: Scope) -> bool:
     return is_http2 and is_grpc(scope["headers"])
 
 
-class Cutter:
-    """Passes on what begins no message that is not granted."""
-
-    def __init__(self, reservation: Reservation, direction: Direction) -> None:
-        self._framing = Framing()
-        self._reservation = reservation
-        self._direction = direction
-
-    async def pieces(self, data: bytes) -> AsyncIterator[bytes]:
-        places, done = self._framing.begins(data), 0
-        while places:
-            granted = await self._reservation.take_events(len(places), self._direction)
-            if not granted:
-                if places[0] > done:
-                    yield data[done : places[0]]
-                raise GateFault(End.EXHAUSTED, USED_UP)
-            places = places[granted:]
-            until = places[0] if places else len(data)
-            yield data[done:until]
-            done = until
-        if done < len(data):
-            yield data[done:]
-
-
-class CountedAnswer:
-    """An answer whose messages are counted as it is read."""
-
-    def __init__(self, answer: Read, reservation: Reservation) -> None:
-        self._answer = answer
-        self._cutter = Cutter(reservation, Direction.DOWN)
-        self._pieces: AsyncIterator[bytes] | None = None
-        self.status = answer.status
-        self.may_have_trailers = answer.may_have_trailers
-        self.headers, self.trailers = answer.headers, answer.trailers
-        self.has_events, self.close = answer.has_events, answer.close
-
-    async def read(self) -> bytes | None:
-        while True:
-            if self._pieces is not None:
-                async for piece in self._pieces:
-                    return piece
-            chunk = await self._answer.read()
-            if chunk is None:
-                return None
-            self._pieces = self._cutter.pieces(bytes(chunk))
-
-
 class GrpcCall(Relay):
     _is_concluded = False
 
@@ -96,14 +47,10 @@ class GrpcCall(Relay):
         self._timeout_s = timeout_s(header(scope["headers"], b"grpc-timeout"))
 
     def counting(self, send: Sender) -> Sender:
-        """Messages of either direction, each taken as it begins to pass."""
-        messages = self.terms.allowance.messages
-        if not (messages[Direction.UP] or messages[Direction.DOWN]):
-            return send
+        """What the client says, each message taken as it begins to pass."""
 
         async def sent(asked: Asked, body: Body | None) -> Read:
-            counted = None if body is None else partial(self._counted, body)
-            return CountedAnswer(await send(asked, counted), self.terms.reservation)
+            return await send(asked, None if body is None else partial(self._counted, body))
 
         return sent
 

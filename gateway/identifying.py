@@ -53,6 +53,7 @@ UNCHECKED = Refusal(
     "Too many tokens from this address were not valid; this one was not looked at.",
     retry_after_s=RETRY_AFTER_S,
 )
+REVOKED = Refused(Reason.REVOKED, "This token was revoked.")
 NOWHERE = Refusal(errors.ROUTE_NOT_FOUND, "No route answers to this method and path.")
 MISNAMED = Refusal(errors.MALFORMED_REQUEST, "The Host is none, or named in two ways.")
 
@@ -142,10 +143,17 @@ class Identifying:
             now_s=now_s,
         )
         if refused is None and self._routing.is_withdrawn(token):
-            refused = Refused(Reason.REVOKED, "This token was revoked.")
+            refused = REVOKED
         if refused is not None:
             return self._refusal(refused, found, token.grant)
         return self._answer(found, token, method)
+
+    def withdrawn(self, found: Identified) -> Refusal | None:
+        """Of what was found before a wait: the news of which may have come meanwhile."""
+        routing = self._routing
+        if found.revision == routing.revision or not routing.is_withdrawn(found.token):
+            return None
+        return self._refusal(REVOKED, found.match, found.token.grant)
 
     def _answer(self, match: Match, token: AccessToken, method: str) -> Identified:
         grant = token.grant

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from gateway.addresses import Policy
@@ -53,6 +54,10 @@ PROBLEMS = {
 }
 REMEMBERED_ENDS = frozenset({End.EXPIRED, End.REVOKED, End.EXHAUSTED, End.OUTSIDE_SCHEDULE})
 
+NO_CALL = Refusal(
+    errors.MALFORMED_REQUEST,
+    "This API is called by gRPC, over HTTP/2; the messages of anything else cannot be counted.",
+)
 STRANGE = frozenset({400, 401, 402, 403, 404})
 """Answers that a caller without a valid token has to do with, and not the gate."""
 
@@ -159,13 +164,29 @@ class Gate:
     ) -> None:
         """Where the ledger has to be asked first, and where it need not be asked."""
         terms = relay.terms
-        admitted = refused or await terms.allowance.acquire(terms.now_s)
+        outcome = refused or await terms.allowance.acquire(terms.now_s)
+        admitted = self.still(outcome, terms.found)
         if isinstance(admitted, Reservation):
             terms.now_s = time.time()
             return await self._carry(relay, request, admitted)
-        refused_as = refusal(admitted, terms.found)
-        self.chronicle.refused(terms.found.whose, refused_as.problem.slug)
-        return await self.refuse(refused_as, relay.scope, relay.send, terms.allowance)
+        return await self._turn_back(relay, admitted)
+
+    def still(
+        self, outcome: Reservation | Refused | Unavailable, found: Identified
+    ) -> Reservation | Refusal:
+        """What came of asking for admission. A withdrawal meanwhile had no exchange to cut."""
+        if not isinstance(outcome, Reservation):
+            return refusal(outcome, found)
+        withdrawn = self.identifying.withdrawn(found)
+        if withdrawn is None:
+            return outcome
+        outcome.settle(charged=False)
+        return withdrawn
+
+    def _turn_back(self, relay: Relay, refused: Refusal) -> Awaitable[None]:
+        terms = relay.terms
+        self.chronicle.refused(terms.found.whose, refused.problem.slug)
+        return self.refuse(refused, relay.scope, relay.send, terms.allowance)
 
     def _carry(self, relay: Relay, request: Asked, admitted: Reservation) -> Awaitable[None]:
         terms, sender = relay.terms, self._sender
@@ -173,10 +194,14 @@ class Gate:
         if terms.allowance.is_metered:
             terms.report = Report(terms.token.grant, admitted, request)
             sender = terms.report.sending(sender)
-        if isinstance(relay, GrpcCall):
-            sender = relay.counting(sender)
-        elif terms.allowance.counts_events:
-            sender = counting(sender, admitted, request)
+        if terms.allowance.counts_messages:
+            if request.cluster.is_grpc and not isinstance(relay, GrpcCall):
+                admitted.settle(charged=False)
+                return self._turn_back(relay, replace(NO_CALL, route=terms.found.match.route.id))
+            if terms.allowance.counts_events:
+                sender = counting(sender, admitted, request)
+            if isinstance(relay, GrpcCall):
+                sender = relay.counting(sender)
         return relay.run(relay.carry(request, sender, self.watch), self.watch, self.tell)
 
     async def tell(self, exchange: Told) -> None:

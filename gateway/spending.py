@@ -76,6 +76,7 @@ class Allowance:
         self.data = by_direction(self.supplies, Data)
         self.messages = by_direction(self.supplies, Messages)
         self.counts_events = bool(self.messages[Direction.DOWN])
+        self.counts_messages = self.counts_events or bool(self.messages[Direction.UP])
         self._arrange()
         credits = [limit for limit in grant.limits if isinstance(limit, Credits)]  # noqa: A001
         self.credits_per_call = credits[0].per_call if credits else 0

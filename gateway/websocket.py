@@ -20,7 +20,7 @@ from gateway.domain.routes import Match
 from gateway.domain.subprotocols import Offered, read
 from gateway.forwarding import upstream_request
 from gateway.identifying import Identified
-from gateway.proxy import Gate, refusal
+from gateway.proxy import Gate
 from gateway.reservations import Reservation
 from gateway.terms import Terms
 from gateway.upstream import Asked
@@ -67,7 +67,7 @@ class WebSocketGate:
         )
         if not allowance.is_metered:
             outcome = allowance.acquire_now(terms.now_s) or await allowance.acquire(terms.now_s)
-            admitted = outcome if isinstance(outcome, Reservation) else refusal(outcome, found)
+            admitted = gate.still(outcome, found)
         if isinstance(admitted, Refusal):
             gate.chronicle.refused(found.whose, admitted.problem.slug)
             return await gate.refuse(admitted, conversation.scope, conversation.send, allowance)

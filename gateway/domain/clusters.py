@@ -64,6 +64,10 @@ class Cluster:
         """One destination: nothing to choose, and never ejected."""
         return len(self.places) == 1
 
+    @property
+    def is_grpc(self) -> bool:
+        return any(place.url.startswith(("grpc:", "grpcs:")) for place in self.places)
+
 
 def cluster(service: reading.Object) -> Cluster:
     """What a service's entry says; reading.Unreadable where it says nothing usable."""

@@ -63,9 +63,13 @@ WITHOUT_ACCESS = frozenset({PAYMENT_REQUIRED.slug, GRANT_EXPIRED.slug})
 def is_grpc(headers: Iterable[Field]) -> bool:
     for name, value in headers:
         if name == b"content-type":
-            kind = value.decode("latin-1").lower()
-            return kind == CONTENT_TYPE or kind.startswith((f"{CONTENT_TYPE}+", f"{CONTENT_TYPE};"))
+            return is_grpc_type(value.decode("latin-1"))
     return False
+
+
+def is_grpc_type(content_type: str) -> bool:
+    kind = content_type.lower()
+    return kind == CONTENT_TYPE or kind.startswith((f"{CONTENT_TYPE}+", f"{CONTENT_TYPE};"))
 
 
 def code_of(problem: Problem) -> Code:

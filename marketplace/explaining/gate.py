@@ -155,9 +155,10 @@ GATE = [
         "deadline-exceeded",
         408,
         "The call's own deadline has passed",
-        "The call named a deadline (grpc-timeout) and the API had not answered by then. Over gRPC "
+        "The call named a deadline (grpc-timeout) and the API was not done by then. Over gRPC "
         "this is the status DEADLINE_EXCEEDED.",
-        "Name a later deadline, or none. The call counts: it was the client who ended it.",
+        "Name a later deadline, or none. The call counts, answered or not: it was the client who "
+        "ended it.",
     ),
     Explained(
         "ledger-unavailable",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 
 from gateway.http2.connection import Http2Protocol
@@ -388,6 +389,36 @@ async def test_call_ends_at_the_first_message_that_is_not_held(
     )
     await world.settled()
     assert world.used(grant) == 2
+
+
+@pytest.mark.parametrize("direction", ["down", "up", "both"])
+@pytest.mark.parametrize("kind", ["application/octet-stream", "application/grpc-web", ""])
+async def test_messages_cannot_be_had_by_calling_otherwise(
+    world: World, echo: Echo, direction: str, kind: str
+) -> None:
+    grant, token = paid(world, limits=messages(direction, 2))
+    async with connected("127.0.0.1", world.port) as caller:
+        headers = [*token, *([("content-type", kind)] if kind else [])]
+        path = f"/gate/files/{SERVICE}/Unary"
+        heard = await caller.get(path, method="POST", headers=headers)
+    assert heard.status == "400"
+    assert b"/problems/malformed-request" in heard.body
+    await world.settled()
+    assert (world.used(grant), echo.calls) == (0, 0)
+
+
+async def test_messages_cannot_be_had_over_http_1(
+    tmp_path: Path, upstream_port: int, echo: Echo
+) -> None:
+    async with running(World(tmp_path)) as world, httpx.AsyncClient(trust_env=False) as caller:
+        world.publish(upstreams=[{"url": f"grpc://127.0.0.1:{upstream_port}"}])
+        grant, token = paid(world, limits=messages("both", 2))
+        headers = [*token, ("content-type", "application/grpc")]
+        url = f"{world.url}/{SERVICE}/Unary"
+        answer = await caller.post(url, headers=headers, content=bytes(5))
+        assert answer.status_code == 400
+        assert answer.json()["type"].endswith("/problems/malformed-request")
+        assert (world.used(grant), echo.calls) == (0, 0)
 
 
 async def test_gate_ends_a_call_whose_deadline_nobody_else_heeds(world: World) -> None:

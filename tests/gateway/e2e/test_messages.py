@@ -3,14 +3,17 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway.domain.exchange import End
+from gateway.http2.connection import Http2Protocol
 from tests.gateway.e2e.test_cuts import body_of
-from tests.gateway.e2e.upstreams import Answering, Reader, Request, Writer, whole
-from tests.gateway.e2e.world import World, eventually, token
+from tests.gateway.e2e.upstreams import Answering, Reader, Request, Writer, raw, whole
+from tests.gateway.e2e.world import World, eventually, running, token
+from tests.http2 import connected
 
 CALLS = {"kind": "calls", "count": 1000}
 EVENTS = "text/event-stream"
@@ -67,6 +70,43 @@ async def test_stream_is_cut_between_events_and_told_why(
     await world.settled()
     assert (world.used(grant), world.used(grant, 1)) == (1, 40)
     await eventually(lambda: [end.reason for end in world.ledger.ends] == [End.EXHAUSTED])
+
+
+def frames(count: int) -> bytes:
+    return b"\0\0\0\0\1x" * count
+
+
+async def test_answer_says_what_counts_and_not_the_request(tmp_path: Path) -> None:
+    async with running(World(tmp_path), Http2Protocol) as world:
+        world.upstream.answering = streaming([b"".join(map(event, range(100)))])
+        grant = world.grant(limits=[messages(3)])
+        headers = [("apicharge", token(grant)), ("content-type", "application/grpc")]
+        async with connected("127.0.0.1", world.port) as caller:
+            heard = await caller.get("/gate/files/a", headers=headers)
+        assert heard.body == b"".join(map(event, range(3)))
+        await world.settled()
+        assert world.used(grant) == 3
+
+
+@pytest.mark.parametrize("kind", ["application/grpc", "application/grpc+proto"])
+async def test_frames_of_an_upstream_that_says_grpc_count(world: World, kind: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    world.upstream.answering = raw(head.encode() + b"36\r\n" + frames(9) + b"\r\n0\r\n\r\n")
+    grant = world.grant(limits=[messages(3)])
+    body, is_whole = await take(world, token(grant))
+    assert (body, is_whole) == (frames(3), False)
+    await world.settled()
+    assert world.used(grant) == 3
+
+
+async def test_frames_that_are_encoded_are_not_passed_on(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    kinds = "Content-Type: application/grpc", "Content-Encoding: gzip"
+    world.upstream.answering = whole(frames(9), "200 OK", *kinds)
+    presented = token(world.grant(limits=[messages(3)]))
+    answer = await client.get(world.url + "/a", headers={"apicharge": presented})
+    assert answer.status_code == 502
 
 
 async def test_only_events_count(world: World, client: httpx.AsyncClient) -> None:
