@@ -1,0 +1,94 @@
+"""A service, and where its calls are sent."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from marketplace.guarded import Guarded
+from marketplace.models.providers import SLUG, Category, Provider
+from marketplace.reaching import WAIT, WEIGHT, Reached
+
+
+def _timeout(default_ms: int, help_text: str) -> "models.PositiveIntegerField[int, int]":
+    return models.PositiveIntegerField(default=default_ms, validators=WAIT, help_text=help_text)
+
+
+class ServiceQuerySet(models.QuerySet["Service"]):
+    def listed(self) -> Self:
+        return self.filter(state=Service.State.PUBLISHED)
+
+    def gated(self) -> Self:
+        """Those that the gate answers for: a withdrawn one still serves the grants it sold."""
+        return self.exclude(state=Service.State.DRAFT)
+
+
+class Service(Reached, Guarded):
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft: nobody sees it"
+        PUBLISHED = "published", "Published: in the catalogue, on sale"
+        WITHDRAWN = "withdrawn", "Withdrawn: no more sales, running grants go on"
+
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="services")
+    category = models.ForeignKey(
+        Category, on_delete=models.SET_NULL, related_name="services", null=True, blank=True
+    )
+    name = models.CharField(max_length=80)
+    slug = models.CharField(
+        max_length=63,
+        unique=True,
+        validators=[SLUG],
+        help_text="Part of every address of the service. It cannot change while grants run.",
+    )
+    tagline = models.CharField(max_length=140, help_text="One line, shown on the card.")
+    description = models.TextField(blank=True, max_length=20_000, help_text="Markdown.")
+    state = models.CharField(max_length=9, choices=State, default=State.DRAFT)
+    host = models.CharField(
+        "host name", max_length=253, null=True, blank=True, unique=True, help_text="Of its own."
+    )
+    root_path = models.CharField(max_length=200, null=True, blank=True, unique=True)
+    secret = models.CharField(max_length=64, blank=True, editable=False)
+    connect_ms = _timeout(5_000, "Until the connection stands.")
+    first_byte_ms = _timeout(100_000, "Until the answer begins.")
+    idle_ms = _timeout(300_000, "Longest silence within an answer.")
+    allowed_origins = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ServiceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        indexes = [models.Index(fields=["state", "-created_at"], name="service_by_age")]
+        constraints = [
+            models.CheckConstraint(
+                name="service_state_is_known",
+                condition=Q(state__in=["draft", "published", "withdrawn"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Upstream(models.Model):
+    """Where calls are sent. Several share the load."""
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="upstreams")
+    url = models.CharField(
+        "address",
+        max_length=500,
+        help_text="https://api.example.com/base, without a query. For gRPC: grpc:// or grpcs://.",
+    )
+    weight = models.PositiveSmallIntegerField(
+        default=1, validators=WEIGHT, help_text="Its share of the calls, where weights count."
+    )
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(name="upstream_once_a_service", fields=["service", "url"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.url

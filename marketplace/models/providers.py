@@ -1,0 +1,47 @@
+"""Who sells, and under which headings."""
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+
+SLUG = RegexValidator(
+    r"^[a-z0-9]+(-[a-z0-9]+)*\Z",
+    "Use lower-case letters, digits and single hyphens between them, such as my-service.",
+)
+
+
+class Provider(models.Model):
+    """Who sells, and the Stellar account that the money goes to."""
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="provider",
+        help_text="The login that edits these services. It needs the staff status, nothing else.",
+    )
+    name = models.CharField(max_length=80)
+    slug = models.CharField(max_length=63, unique=True, validators=[SLUG])
+    payout_address = models.CharField(
+        max_length=56,
+        help_text="Stellar account (G…) that buyers pay to. It needs a trustline for each asset.",
+    )
+    about = models.TextField(blank=True, max_length=2_000, help_text="Markdown.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Category(models.Model):
+    name = models.CharField(max_length=60, unique=True)
+    slug = models.CharField(max_length=63, unique=True, validators=[SLUG])
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name
