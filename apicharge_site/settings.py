@@ -87,6 +87,7 @@ CSRF_TRUSTED_ORIGINS = [ORIGIN]
 
 INSTALLED_APPS = [
     "daphne",
+    "unfold.apps.BasicAppConfig",  # Before the admin: its templates take the place of Django's.
     "marketplace.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -1,6 +1,6 @@
 """Read-only: the ledger is written by the gate, snapshots by publishing. One act: crediting."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
@@ -17,15 +17,10 @@ from gateway.models import (
     Snapshot,
     VerifyingKey,
 )
-
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Model]
-    _TabularInline = admin.TabularInline[Any, Any]
-else:
-    _ModelAdmin, _TabularInline = admin.ModelAdmin, admin.TabularInline
+from gateway.theme import ModelAdmin, TabularInline
 
 
-class ReadOnlyAdmin(_ModelAdmin):
+class ReadOnlyAdmin(ModelAdmin[Model]):
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
 
@@ -36,7 +31,7 @@ class ReadOnlyAdmin(_ModelAdmin):
         return False
 
 
-class ReadOnlyInline(_TabularInline):
+class ReadOnlyInline(TabularInline[Any, Any]):
     extra = 0
     can_delete = False
 

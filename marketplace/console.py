@@ -1,20 +1,39 @@
 """The console: Django's admin with our name on it, without the door that leads past its rules."""
 
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.admin import AdminSite
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver
+from django.templatetags.static import static
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from marketplace import throttling
+from gateway.theme import AdminSite
+from marketplace import navigating, throttling
 from marketplace.domain.networks import network_of
 
 # An office where everybody mistypes, and far too few to guess a password by.
 LOGINS_PER_NETWORK = 30
 LOGIN_WINDOW_SECONDS = 300
+# Leads past the rules of a row's own admin, or to pages that nothing here links to.
+DOORS_LEFT_OUT = {"view_on_site", "search"}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A page of the console that is no model's. Whoever owns it adds it to `site.screens`."""
+
+    name: str
+    path: str
+    view: Callable[..., HttpResponse]
+    title: str = ""  # Without one it is not in the navigation.
+    icon: str = ""
+    shown_to: Callable[[HttpRequest], bool] = lambda _request: True
 
 
 class ConsoleSite(AdminSite):
@@ -23,6 +42,10 @@ class ConsoleSite(AdminSite):
     index_title = "Your shop"
 
     order = ["Service", "Route", "RouteQuote", "Provider", "Category", "Quote"]
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self.screens: list[Screen] = []
 
     @method_decorator(sensitive_post_parameters())
     def login(
@@ -57,5 +80,29 @@ class ConsoleSite(AdminSite):
         return self.order.index(model) if model in self.order else len(self.order)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        # `r/<type>/<id>/` redirects to any object's page, whoever asks: it asks no model admin.
-        return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
+        screens: Iterable[URLPattern] = (
+            path(screen.path, self.admin_view(screen.view), name=screen.name)
+            for screen in self.screens
+        )
+        rest = (url for url in super().get_urls() if getattr(url, "name", "") not in DOORS_LEFT_OUT)
+        return [*screens, *rest]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        play = settings.CHAIN.is_play
+        return super().each_context(request) | {
+            "colors": None,  # In console.css: the theme would print them into the page.
+            "styles": [static("css/console.css")],
+            "site_icon": static("img/mark.svg"),
+            "site_header": self.site_header,
+            "site_title": self.site_title,
+            "environment": [settings.CHAIN.name.title(), "warning"] if play else None,
+        }
+
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        shown = [
+            navigating.Link(_(screen.title), reverse(f"{self.name}:{screen.name}"), screen.icon)
+            for screen in self.screens
+            if screen.title and screen.shown_to(request)
+        ]
+        home = navigating.Link(_("Dashboard"), reverse(f"{self.name}:index"), "space_dashboard")
+        return navigating.sidebar([home, *shown], self.get_app_list(request), request.path)

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Self
 
 from django import forms
-from django.contrib import admin
+
+from gateway.theme import ModelAdmin, TabularInline
 
 __all__ = ["BaseInlineFormSet", "FieldGroups", "FieldOptions", "Fieldsets"]
 __all__ += ["ModelAdmin", "ModelForm", "TabularInline"]
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from django.contrib.admin.options import _FieldOpts as FieldOptions
     from django.contrib.admin.options import _FieldsetSpec as Fieldsets
 
-    ModelAdmin = admin.ModelAdmin
-    TabularInline = admin.TabularInline
     ModelForm = forms.ModelForm
     BaseInlineFormSet = forms.BaseInlineFormSet
 else:
@@ -23,10 +22,6 @@ else:
     class _Generic:
         def __class_getitem__(cls, _: object) -> type[Self]:
             return cls
-
-    class ModelAdmin(_Generic, admin.ModelAdmin): ...
-
-    class TabularInline(_Generic, admin.TabularInline): ...
 
     class ModelForm(_Generic, forms.ModelForm): ...
 

@@ -1,0 +1,21 @@
+"""Logins and groups, for staff, in the console's own look."""
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+
+from gateway.theme import ModelAdmin, PasswordForm, UserAddForm, UserForm
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class LoginAdmin(UserAdmin, ModelAdmin[User]):  # type: ignore[type-arg]
+    form = UserForm
+    add_form = UserAddForm
+    change_password_form = PasswordForm
+
+
+@admin.register(Group)
+class LoginGroupAdmin(GroupAdmin, ModelAdmin[Group]):
+    pass
