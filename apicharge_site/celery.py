@@ -60,6 +60,11 @@ app.conf.update(
             "schedule": TIDY_SECONDS,
             "options": {"expires": STALE_SECONDS},
         },
+        "tell webhooks and send mail": {
+            "task": "billing.tasks.deliver",
+            "schedule": 2.0,
+            "options": {"expires": STALE_SECONDS},
+        },
         "compare chain and rows": {
             "task": "billing.tasks.reconcile",
             "schedule": RECONCILE_SECONDS,

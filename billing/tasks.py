@@ -4,8 +4,9 @@ import time
 
 from celery import shared_task
 
-from billing import advancing, channels, conf, following, noting, tidying
+from billing import advancing, channels, conf, following, noting, posting, tidying
 from billing.domain.errors import NetworkUnavailable
+from billing.webhooks import delivering
 
 
 @shared_task(ignore_result=True, throws=(NetworkUnavailable,))
@@ -32,6 +33,13 @@ def top_up() -> None:
 @shared_task(ignore_result=True)
 def tidy() -> None:
     tidying.tidy(kept_s=conf.conf().expired_kept_s, now_s=time.time())
+
+
+@shared_task(ignore_result=True)
+def deliver() -> None:
+    now_s = time.time()
+    delivering.deliver_due(now_s=now_s)
+    posting.send_due(now_s=now_s)
 
 
 @shared_task(ignore_result=True, throws=(NetworkUnavailable,))

@@ -1,4 +1,4 @@
-"""Forgetting what nobody needs any more: expired purchases that nobody signed, remembered answers.
+"""Forgetting what nobody needs any more: expired purchases that nobody signed, answers, old mail.
 
 A purchase that was signed, sent or paid stays for good. What the audit log says of those that go
 stays too. Should a payment for one of them turn up nevertheless, it is found and granted as any
@@ -7,7 +7,7 @@ other whose row was lost (recovering.py).
 
 from django.db import transaction
 
-from billing import auditing
+from billing import auditing, posting
 from billing.domain import idempotency
 from billing.domain.purchases import State
 from billing.models import IdempotentRequest, Purchase
@@ -17,7 +17,8 @@ ROWS_MAX = 500  # At a time, so that nobody waits for it long.
 
 def tidy(*, kept_s: int, now_s: float) -> int:
     """How many rows went: ROWS_MAX or more mean that there may be others."""
-    return _forget_purchases(int(now_s) - kept_s, now_s=now_s) + _forget_answers(now_s)
+    gone = _forget_purchases(int(now_s) - kept_s, now_s=now_s) + _forget_answers(now_s)
+    return gone + posting.tidy(now_s=now_s)
 
 
 def _forget_purchases(before_s: int, *, now_s: float) -> int:

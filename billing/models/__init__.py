@@ -7,6 +7,7 @@ keys and digests are hex.
 
 from billing.models.audit import AuditEntry, AuditHead
 from billing.models.discrepancies import Discrepancy
+from billing.models.letters import Letter
 from billing.models.purchases import (
     OPEN_PER_BUYER,
     ChainTransaction,
@@ -18,7 +19,8 @@ from billing.models.purchases import (
     Purchase,
 )
 from billing.models.refunds import Refund
+from billing.models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = ["AuditEntry", "AuditHead", "ChainTransaction", "ChannelAccount", "Discrepancy"]
 __all__ += ["OPEN_PER_BUYER", "EventCursor", "GrantedToken", "IdempotentRequest", "Payment"]
-__all__ += ["Purchase", "Refund"]
+__all__ += ["Letter", "Purchase", "Refund", "WebhookDelivery", "WebhookEndpoint"]

@@ -1,5 +1,6 @@
 """A purchase from instruction to grant: its envelopes, the payment that was seen, the token."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -68,6 +69,10 @@ class Purchase(models.Model):
     # Held while instructed, so that the database counts a buyer's open instructions.
     open_slot = models.PositiveSmallIntegerField(null=True, blank=True)
     client_network = models.CharField(max_length=64, default="", blank=True)
+    # Who was logged in, or claimed it since; nobody has to be.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="purchases"
+    )
 
     authorization_kind = models.CharField(max_length=12, default="", blank=True)
     authorization = models.TextField(default="", blank=True)
@@ -92,6 +97,7 @@ class Purchase(models.Model):
             ),
             models.Index(fields=["digest"], name="purchase_digest"),
             models.Index(fields=["buyer", "-created_at_s"], name="purchase_buyer"),
+            models.Index(fields=["owner", "-created_at_s"], name="purchase_owner"),
             models.Index(fields=["route", "created_at_s"], name="purchase_route"),
             models.Index(fields=["client_network", "state"], name="purchase_client_network"),
         ]

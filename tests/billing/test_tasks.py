@@ -46,6 +46,7 @@ def test_tasks_are_hints_without_results_or_moments(settings: object) -> None:
     assert {name.rpartition(".")[2] for name in tasks} == {
         "advance",
         "advance_due",
+        "deliver",
         "follow",
         "reconcile",
         "tidy",
@@ -56,4 +57,5 @@ def test_tasks_are_hints_without_results_or_moments(settings: object) -> None:
     scheduled = {name: every for name, every in entries.items() if name in tasks}
     assert scheduled.pop("billing.tasks.tidy") == scheduled.pop("billing.tasks.top_up") == 60.0
     assert scheduled.pop("billing.tasks.reconcile") == 3600.0
+    assert scheduled.pop("billing.tasks.deliver") == 2.0
     assert max(scheduled.values()) <= 1.0
