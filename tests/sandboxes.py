@@ -53,11 +53,12 @@ class RunningSandbox:
 
 
 def start_sandbox(
-    home: Path, *, close_ms: int = 50, signers: Sequence[bytes] = (), port: int = 0
+    home: Path, *words: str, close_ms: int = 50, signers: Sequence[bytes] = (), port: int = 0
 ) -> RunningSandbox:
     """`signers` are the public keys whose quotes the purchase contract accepts."""
     command = [sys.executable, "-m", "billing.sandbox"]
     command += ["--home", str(home), "--port", str(port), "--close-ms", str(close_ms)]
+    command += words
     for signer in signers:
         command += ["--signer", signer.hex()]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -71,9 +72,9 @@ def start_sandbox(
 
 @contextlib.contextmanager
 def running_sandbox(
-    home: Path, *, close_ms: int = 50, signers: Sequence[bytes] = ()
+    home: Path, *words: str, close_ms: int = 50, signers: Sequence[bytes] = ()
 ) -> Iterator[RunningSandbox]:
-    sandbox = start_sandbox(home, close_ms=close_ms, signers=signers)
+    sandbox = start_sandbox(home, *words, close_ms=close_ms, signers=signers)
     try:
         yield sandbox
     finally:

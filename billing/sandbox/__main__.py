@@ -22,7 +22,8 @@ def main(arguments: Sequence[str]) -> str | None:
     if os.environ.get("APICHARGE_PRODUCTION", "").lower() not in NOT_PRODUCTION:
         return serving.REFUSAL
     try:
-        serving.run(home=given.home, port=given.port, close_ms=given.close_ms, signers=given.signer)
+        wanted = serving.Wanted.of(vars(given))
+        serving.run(home=given.home, port=given.port, wanted=wanted)
     except (InUseError, OSError) as problem:
         return str(problem)
     return None

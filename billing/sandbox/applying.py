@@ -42,8 +42,15 @@ class _Ran:
         return all(outcome.applied for outcome in self.outcomes)
 
 
-def apply(envelope: Envelope, view: View, closing: Closing) -> Applied:
-    """`envelope` has just passed `transactions.check` against `view`."""
+_EXCEEDED = HostCode.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED
+_STARVED = _Ran([Outcome(results.host_function(_EXCEEDED), applied=False)], [])
+
+
+def apply(envelope: Envelope, view: View, closing: Closing, *, starved: bool = False) -> Applied:
+    """`envelope` has just passed `transactions.check` against `view`.
+
+    `starved`: its call fails for want of resources, as when the network's limits change meanwhile.
+    """
     taken = envelope.inclusion_fee + envelope.resource_fee
     before = View(view, closing.sequence)
     _charge(before, envelope.fee_source, taken)
@@ -51,7 +58,7 @@ def apply(envelope: Envelope, view: View, closing: Closing) -> Applied:
     changes_before = changes_of(before)
     before.merge()
 
-    ran = _run(envelope, view, closing)
+    ran = _STARVED if starved else _run(envelope, view, closing)
 
     refund = _refund(envelope)
     after = View(view, closing.sequence)

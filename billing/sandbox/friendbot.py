@@ -5,6 +5,7 @@ owner, whose key it does not have, need not sign.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stellar_sdk import (
@@ -38,9 +39,11 @@ class Funded:
 
 
 class Friendbot:
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, *, close_now: Callable[[], None] | None = None) -> None:
+        """`close_now` where ledgers do not close by themselves."""
         self.node = node
         self.closed = asyncio.Event()
+        self.close_now = close_now
 
     async def fund(self, account: str, asset: str | None) -> Funded | Refused:
         """Until it is in a ledger. It fails when somebody asked for the same account at the same
@@ -69,7 +72,10 @@ class Friendbot:
             body = self.node.storage.applied(funded.hash)
             if body is not None:
                 return str(body["status"])
-            await self.closed.wait()
+            if self.close_now is None:
+                await self.closed.wait()
+            else:
+                self.close_now()
 
     def wake(self) -> None:
         """A ledger has closed: whoever waits for one looks again, later ones wait for the next."""

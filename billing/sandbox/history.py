@@ -9,7 +9,7 @@ from stellar_sdk import StrKey, xdr
 from billing.sandbox import events, headers, network
 from billing.sandbox.events import Filter, b64
 from billing.sandbox.jsonrpc import INVALID_REQUEST, Params, RpcError, bad_params
-from billing.sandbox.node import Node
+from billing.sandbox.past import Seen
 from billing.sandbox.storage import Document, Json, LedgerRow
 
 HASH_HEX = 64
@@ -24,7 +24,7 @@ PAGE_MAX = 200
 
 
 class History:
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Seen) -> None:
         self.node = node
 
     def _window(self) -> Document:

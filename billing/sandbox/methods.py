@@ -13,7 +13,8 @@ from billing.sandbox.events import b64
 from billing.sandbox.history import History
 from billing.sandbox.host import Closing
 from billing.sandbox.jsonrpc import Method, Params, bad_params
-from billing.sandbox.node import Node
+from billing.sandbox.node import Node, Submitted
+from billing.sandbox.past import Seen
 from billing.sandbox.resources import INSTRUCTIONS_MAX
 from billing.sandbox.simulating import Mode
 from billing.sandbox.storage import Document, Json
@@ -25,13 +26,21 @@ NO_EXTENSION = b64(xdr.LedgerEntryExt(0))
 
 
 class Methods:
+    """What is sent goes to `node`; everything else is told as `seen`."""
+
     def __init__(
-        self, node: Node, *, friendbot_url: str, clock: Callable[[], float] = time.time
+        self,
+        node: Node,
+        *,
+        friendbot_url: str,
+        clock: Callable[[], float] = time.time,
+        seen: Seen | None = None,
     ) -> None:
         self.node = node
+        self.seen: Seen = node if seen is None else seen
         self.friendbot_url = friendbot_url
         self.clock = clock
-        self.history = History(node)
+        self.history = History(self.seen)
 
     def table(self) -> Mapping[str, Method]:
         return {
@@ -50,12 +59,12 @@ class Methods:
         }
 
     def get_health(self, _params: Params) -> Document:
-        latest, oldest = self.node.latest, self.node.storage.oldest()
+        latest, oldest = self.seen.latest, self.seen.storage.oldest()
         return {
             "status": "healthy",
             "latestLedger": latest.sequence,
             "latestLedgerCloseTime": str(latest.closed_at),
-            "oldestLedger": self.node.oldest,
+            "oldestLedger": self.seen.oldest,
             "oldestLedgerCloseTime": str(oldest.closed_at),
             "ledgerRetentionWindow": network.RETENTION_LEDGERS,
         }
@@ -85,7 +94,7 @@ class Methods:
         return {
             "sorobanInclusionFee": stats,
             "inclusionFee": stats,
-            "latestLedger": self.node.latest.sequence,
+            "latestLedger": self.seen.latest.sequence,
         }
 
     def get_ledger_entries(self, params: Params) -> Document:
@@ -95,7 +104,7 @@ class Methods:
             entry = self._entry(key)
             if entry is not None:
                 found.append(entry)
-        return {"entries": found, "latestLedger": self.node.latest.sequence}
+        return {"entries": found, "latestLedger": self.seen.latest.sequence}
 
     def _entry(self, text: str) -> Document | None:
         try:
@@ -104,7 +113,7 @@ class Methods:
             bad_params(f"cannot unmarshal key value {text[:100]}")
         if key.type == xdr.LedgerEntryType.TTL:
             bad_params("ledger ttl entries cannot be queried directly")
-        entry = self.node.view().find(key.to_xdr_bytes())
+        entry = self.seen.view().find(key.to_xdr_bytes())
         if entry is None:
             return None
         told: Document = {
@@ -118,7 +127,7 @@ class Methods:
         return told
 
     def simulate_transaction(self, params: Params) -> Document:
-        latest = self.node.latest
+        latest = self.seen.latest
         try:
             envelope = _read(params.needed_text("transaction"))
         except EnvelopeError:
@@ -131,7 +140,7 @@ class Methods:
             bad_params(f"instructionLeeway must be between 0 and {INSTRUCTIONS_MAX}")
         return simulating.simulate(
             envelope,
-            below=self.node.view(),
+            below=self.seen.view(),
             closing=Closing(latest.sequence, max(latest.closed_at, int(self.clock()))),
             mode=Mode(mode),
             upgraded=params.flag("useUpgradedAuth"),
@@ -139,16 +148,25 @@ class Methods:
         )
 
     def send_transaction(self, params: Params) -> Document:
+        envelope = self.envelope(params)
+        return self.receipt(envelope, self.submit(envelope))
+
+    def envelope(self, params: Params) -> Envelope:
         try:
-            envelope = _read(params.needed_text("transaction"))
+            return _read(params.needed_text("transaction"))
         except EnvelopeError:
             bad_params("invalid_xdr")
-        submitted = self.node.submit(envelope, now_s=self.clock())
+
+    def submit(self, envelope: Envelope) -> Submitted:
+        return self.node.submit(envelope, now_s=self.clock())
+
+    def receipt(self, envelope: Envelope, submitted: Submitted) -> Document:
+        latest = self.seen.latest
         told: Document = {
             "status": submitted.status.value,
             "hash": envelope.hash.hex(),
-            "latestLedger": self.node.latest.sequence,
-            "latestLedgerCloseTime": str(self.node.latest.closed_at),
+            "latestLedger": latest.sequence,
+            "latestLedgerCloseTime": str(latest.closed_at),
         }
         if submitted.result is not None:
             told["errorResultXdr"] = b64(submitted.result)

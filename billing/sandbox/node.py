@@ -23,6 +23,7 @@ from billing.sandbox import (
     transactions,
 )
 from billing.sandbox.envelopes import Envelope
+from billing.sandbox.faults import Fault, Faults
 from billing.sandbox.host import Closing
 from billing.sandbox.pending import Place, Queue, Waiting
 from billing.sandbox.results import TxCode
@@ -65,8 +66,16 @@ class _Building:
 
 
 class Node:
-    def __init__(self, storage: Storage, *, now_s: float, signers: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        now_s: float,
+        signers: Sequence[bytes] = (),
+        faults: Faults | None = None,
+    ) -> None:
         self.storage = storage
+        self.faults = Faults() if faults is None else faults
         self.state = State(storage.entries())
         self.queue = Queue()
         latest = storage.latest()
@@ -107,6 +116,11 @@ class Node:
     def submit_after_own(self, envelope: Envelope) -> None:
         """For friendbot alone, which numbers its transactions itself and may queue many."""
         self._enqueue(envelope, None, privileged=True)
+
+    def forget(self, digest: bytes) -> None:
+        """As if the transaction had never come."""
+        self.storage.drop_pending(digest)
+        self.queue.leave([digest])
 
     def close(self, now_s: float) -> None:
         building = self._begin(now_s)
@@ -164,7 +178,8 @@ class Node:
             # It was valid when it came; as on the network it silently stays out.
             building.invalid.append(envelope.hash)
             return
-        applied = applying.apply(envelope, view, closing)
+        starved = envelope.soroban_data is not None and self.faults.strikes(Fault.FAILED)
+        applied = applying.apply(envelope, view, closing, starved=starved)
         position = len(building.applied) + 1
         body = events.transaction_body(envelope, applied, closing, position)
         row = AppliedRow(envelope.hash, envelope.inner_hash, position, body)

@@ -1,19 +1,24 @@
-"""The sandbox over HTTP: JSON-RPC at `POST /`, friendbot at `GET /friendbot`.
+"""The sandbox over HTTP: JSON-RPC at `POST /`, friendbot at `GET /friendbot`, and its switches.
 
 A plain ASGI callable. It answers on the one thread that also closes ledgers.
 """
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
 from billing.sandbox import clock, jsonrpc
+from billing.sandbox.disturbing import Disturbed
+from billing.sandbox.faults import Fault
 from billing.sandbox.friendbot import PATIENCE_S, Friendbot, Refused
 from billing.sandbox.methods import Methods
 from billing.sandbox.node import Node
+from billing.sandbox.past import Seen
 from billing.sandbox.storage import Document
+from billing.sandbox.switches import Switches
 
 # The names of the ASGI specification; what a message holds is only known by its type.
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -22,6 +27,8 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 BODY_BYTES_MAX = 512 * 1024
+SLOW_FACTOR = 5  # Of five closes one happens while they are slow.
+GATEWAY_TIMEOUT: Document = {"status": 504, "detail": "upstream request timeout"}
 # Browsers may call it from any page: it guards nothing.
 CORS = [
     (b"access-control-allow-origin", b"*"),
@@ -35,12 +42,22 @@ class BodyTooLargeError(Exception):
 
 
 class Sandbox:
-    def __init__(self, node: Node, *, url: str, close_ms: int) -> None:
+    def __init__(self, node: Node, *, url: str, close_ms: int | None) -> None:
+        """`close_ms` None: ledgers close, and time passes, when somebody says so."""
         self.node = node
         self.close_ms = close_ms
-        self.friendbot = Friendbot(node)
-        self.methods = Methods(node, friendbot_url=f"{url}/friendbot").table()
-        self.tasks: asyncio.TaskGroup | None = None
+        self.stepped_s = max(time.time(), node.latest.closed_at)
+        stepped = close_ms is None
+        self.friendbot = Friendbot(node, close_now=self._close_now if stepped else None)
+        self.closes = 0
+        now = self._stepped_time if stepped else time.time
+
+        def make(seen: Seen) -> Methods:
+            return Methods(node, friendbot_url=f"{url}/friendbot", clock=now, seen=seen)
+
+        self.disturbed = Disturbed(node, node.faults, make)
+        self.switches = Switches(node.faults, self.disturbed, self._step if stepped else None)
+        self.methods = self.disturbed.table()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -51,15 +68,35 @@ class Sandbox:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         async with asyncio.TaskGroup() as tasks:
-            closing = tasks.create_task(clock.keep_closing(self._close, self.close_ms))
+            closing = None
+            if self.close_ms is not None:
+                closing = tasks.create_task(clock.keep_closing(self._close, self.close_ms))
             await send({"type": "lifespan.startup.complete"})
             await receive()
-            closing.cancel()
+            if closing is not None:
+                closing.cancel()
         await send({"type": "lifespan.shutdown.complete"})
 
     def _close(self, now_s: float) -> None:
+        self.closes += 1
+        if self.closes % SLOW_FACTOR and self.node.faults.strikes(Fault.SLOW_CLOSE):
+            return
         self.node.close(now_s)
+        self.disturbed.ledger_closed()
         self.friendbot.wake()
+
+    def _stepped_time(self) -> float:
+        return self.stepped_s
+
+    def _close_now(self) -> None:
+        self._close(self.stepped_s)
+
+    def _step(self, count: int, seconds: int) -> Document:
+        for _ in range(count):
+            self.stepped_s += seconds
+            self._close_now()
+        latest = self.node.latest
+        return {"ledger": latest.sequence, "closedAt": latest.closed_at, "now": int(self.stepped_s)}
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["method"], scope["path"]:
@@ -69,6 +106,8 @@ class Sandbox:
                 query = parse_qs(scope["query_string"].decode("latin-1"))
                 status, told = await self._fund(query)
                 await _send_json(send, status, told)
+            case method, path if self.switches.knows(path) and method != "OPTIONS":
+                await _send_json(send, *self.switches.answer(method, path, await _read(receive)))
             case "OPTIONS", _:
                 await _send(send, 204, b"", [])
             case _:
@@ -85,7 +124,14 @@ class Sandbox:
             }
             await _send_json(send, 413, {"jsonrpc": "2.0", "id": None, "error": problem})
             return
-        await _send_json(send, 200, jsonrpc.answer(body, self.methods))
+        if self.node.faults.strikes(Fault.TIMEOUT):
+            await _send_json(send, 504, GATEWAY_TIMEOUT)
+            return
+        told = jsonrpc.answer(body, self.methods)
+        if self.node.faults.strikes(Fault.ANSWER_LOST):
+            await _send_json(send, 504, GATEWAY_TIMEOUT)
+            return
+        await _send_json(send, 200, told)
 
     async def _fund(self, query: dict[str, list[str]]) -> tuple[int, Document]:
         account = query.get("addr", [""])[-1]

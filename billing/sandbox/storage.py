@@ -138,6 +138,9 @@ class Storage:
                 (row.hash, row.envelope, row.privileged),
             )
 
+    def drop_pending(self, digest: bytes) -> None:
+        self._db.execute("DELETE FROM pending WHERE hash = ?", (digest,))
+
     def write(self, close: Close, *, oldest: int) -> None:
         ledger = close.ledger
         with self._transaction():

@@ -1,35 +1,18 @@
-"""A worker that kills itself (SIGKILL) at one point of a purchase. Run as a process of its own:
-
-    python -m tests.billing.dying POINT PURCHASE_ID
+"""A worker that kills itself (SIGKILL) at one point of a purchase.
 
 A point is a state that was just committed, or a moment around sending. The hooks are put in here:
-the product knows nothing of them.
+the product knows nothing of them. They belong into a process that may die: a fork.
 """
 
 import os
 import signal
-import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
-import django
+from django.db import transaction
 
-django.setup()
-
-from django.db import transaction  # noqa: E402 - after setup
-
-from billing import (  # noqa: E402
-    advancing,
-    conf,
-    confirming,
-    following,
-    granting,
-    moving,
-    submitting,
-)
-from billing.domain.purchases import SETTLED, Event  # noqa: E402
-from billing.models import Purchase  # noqa: E402
+from billing import advancing, conf, confirming, granting, moving, submitting
+from billing.domain.purchases import Event
 
 COMMITTED = {"submitted": Event.SUBMIT, "confirmed": Event.PAY, "granted": Event.GRANT}
 POINTS = [*COMMITTED, "before_send", "after_send"]
@@ -65,17 +48,3 @@ def dying_after(move: Callable[..., bool], event: Event) -> Callable[..., bool]:
         return move(purchase_id, what, **rest)
 
     return moved
-
-
-def work(purchase_id: str) -> None:
-    deadline = time.monotonic() + 20
-    while Purchase.objects.get(pk=purchase_id).state not in SETTLED:
-        assert time.monotonic() < deadline
-        advancing.advance(purchase_id, now_s=time.time())
-        following.follow(now_s=time.time())
-        time.sleep(0.01)
-
-
-if __name__ == "__main__":
-    install(sys.argv[1])
-    work(sys.argv[2])

@@ -1,6 +1,7 @@
 """`manage.py sandbox`: the Stellar network in a box, as this project's settings want it."""
 
 import argparse
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -18,12 +19,12 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.SANDBOX_PORT)
         serving.add_arguments(parser)
 
-    def handle(self, *, port: int, close_ms: int, signer: list[bytes], **_: object) -> None:
+    def handle(self, *, port: int, signer: list[bytes], **options: Any) -> None:  # noqa: ANN401 - as argparse gives them
         if settings.PRODUCTION:
             raise CommandError(serving.REFUSAL)
-        signers = signer or own_signer()
+        options["signer"] = signer or own_signer()
         try:
-            serving.run(home=settings.HOME, port=port, close_ms=close_ms, signers=signers)
+            serving.run(home=settings.HOME, port=port, wanted=serving.Wanted.of(options))
         except (InUseError, OSError) as problem:
             raise CommandError(str(problem)) from problem
 
