@@ -65,7 +65,12 @@ CHAIN = chains.chain(
 )
 if PRODUCTION and CHAIN.is_play:
     raise state.Misconfigured("APICHARGE_NETWORK must be testnet or pubnet in production.")
-RPC_URL = env.str("APICHARGE_RPC_URL", default="") or state.rpc_url(CHAIN.name, SANDBOX_PORT)
+RPC_URL = state.rpc_url(
+    CHAIN.name,
+    env.str("APICHARGE_RPC_URL", default=""),
+    sandbox_port=SANDBOX_PORT,
+    allow_http=env.bool("APICHARGE_RPC_ALLOW_HTTP", default=False),
+)
 # One transaction each in a ledger: how many purchases one ledger can take.
 CHANNELS = env.int("APICHARGE_CHANNELS", default=5)
 # The most that is bid for a transaction's place in a ledger, in stroops. Its resources come on top.

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -13,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from gateway.domain.guards import Pace
 
 SQLITE_BUSY_SECONDS = 5
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Misconfigured(ImproperlyConfigured):
@@ -156,13 +158,25 @@ def database(home: Path, url: str) -> dict[str, Any]:
     return config
 
 
-def rpc_url(network: str, sandbox_port: int) -> str:
-    """Where a network's node is known to answer; pubnet's you choose."""
+def rpc_url(network: str, given: str, *, sandbox_port: int, allow_http: bool) -> str:
+    """The network's node: the one that is given, or where one is known; pubnet's you choose.
+
+    What a node says is what grants are issued on, so on its way nobody may change it.
+    """
     known = {
         "sandbox": f"http://127.0.0.1:{sandbox_port}",
         "local": "http://127.0.0.1:8000/rpc",
         "testnet": "https://soroban-testnet.stellar.org",
     }
-    if network not in known:
+    url = given or known.get(network, "")
+    if not url:
         raise Misconfigured("Set APICHARGE_RPC_URL to a Stellar RPC of pubnet.")
-    return known[network]
+    where = urlsplit(url)
+    if where.scheme not in {"http", "https"} or not where.hostname:
+        raise Misconfigured(f"APICHARGE_RPC_URL must be an http(s) address, not {url!r}.")
+    if where.scheme == "http" and where.hostname not in LOOPBACK and not allow_http:
+        raise Misconfigured(
+            "APICHARGE_RPC_URL must be https: who is on the way could report payments that nobody "
+            "made. APICHARGE_RPC_ALLOW_HTTP=1 where the way is your own."
+        )
+    return url

@@ -1,8 +1,14 @@
 from billing.sandbox.faults import STRIKES, Fault, Faults
+from tests.sandboxes import ROOT
 
 
 def test_every_fault_says_what_it_strikes() -> None:
     assert set(STRIKES) == set(Fault)
+
+
+def test_every_fault_is_documented() -> None:
+    operations = (ROOT / "docs" / "operations.md").read_text().replace("`", "")
+    assert all(f"| {fault} | {strikes} |" in operations for fault, strikes in STRIKES.items())
 
 
 def test_fault_strikes_while_it_is_on() -> None:

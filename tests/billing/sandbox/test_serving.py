@@ -6,13 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 from django.conf import settings as project
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from pytest_django.fixtures import Settings
+from stellar_sdk import SorobanServer
+from stellar_sdk.client.requests_client import RequestsClient
+from stellar_sdk.exceptions import ConnectionError as SdkConnectionError
 
 from billing.management.commands.sandbox import own_signer
 from gateway.domain import ed25519
+from tests.certificates import Authority
 from tests.sandboxes import ROOT, SandboxDidNotStart, running_sandbox, start_sandbox
 
 
@@ -37,7 +42,7 @@ def test_refuses_to_start_in_production(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--signer", "ab"), ("--signer", "xyz"), ("--close-ms", "1"), ("--close-ms", "x")]
+    "arguments", [("--signer", "ab"), ("--close-ms", "1"), ("--close-ms", "x"), ("--fault", "rain")]
 )
 def test_bad_arguments_are_refused(tmp_path: Path, arguments: tuple[str, str]) -> None:
     ended = run("--home", str(tmp_path), "--port", "0", *arguments)
@@ -78,6 +83,23 @@ def test_listens_on_this_machine_alone(tmp_path: Path) -> None:
     port = f"{sandbox.port:04X}"
     bound = [one[1] for one in listening if one[3] == "0A" and one[1].endswith(f":{port}")]
     assert bound == [f"0100007F:{port}"]
+
+
+def test_serves_https_with_a_certificate(tmp_path: Path) -> None:
+    authority = Authority()
+    signed = authority.sign("127.0.0.1")
+    pem, trusted = tmp_path / "server.pem", tmp_path / "authority.pem"
+    pem.write_text(signed.certificate + signed.key)
+    trusted.write_text(authority.pem)
+    with running_sandbox(tmp_path, "--certificate", str(pem)) as sandbox:
+        assert sandbox.url.startswith("https://127.0.0.1:")
+        session = requests.Session()
+        session.trust_env, session.verify = False, str(trusted)
+        rpc = SorobanServer(sandbox.url, RequestsClient(session=session))
+        assert rpc.get_health().status == "healthy"
+        assert rpc.get_network().friendbot_url == f"{sandbox.url}/friendbot"
+        with pytest.raises(SdkConnectionError):  # Who does not know the authority.
+            SorobanServer(sandbox.url, RequestsClient(num_retries=0)).get_health()
 
 
 def test_command_refuses_in_production(settings: Settings) -> None:
