@@ -1,21 +1,20 @@
-"""The public pages: catalogue, service, purchase, problems, llms.txt. No script is needed."""
+"""The public pages: catalogue, purchase, problems, llms.txt. No script is needed."""
 
 import time
 from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db.models import Count, Prefetch, Q
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from marketplace import browsing, describing, explaining, guarding, openapi, quoting
+from marketplace import browsing, explaining, guarding, quoting
 from marketplace.browsing import Search
 from marketplace.context import site
 from marketplace.domain import plans
-from marketplace.indexing import linked_data
 from marketplace.models import Category, Route, RouteQuote, Service
-from marketplace.showing import RoutePlans, gate_address, plan, route_plans
+from marketplace.showing import plan, route_plans
 
 LLMS_SERVICES_MAX = 500
 
@@ -51,33 +50,6 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "next": search.address(page=page.number + 1) if page.has_next() else "",
     }
     return render(request, "marketplace/catalogue.html", context)
-
-
-def service(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(
-        Service.objects.gated().select_related("provider", "category"), slug=slug
-    )
-    routes = _routes(found)
-    context = {
-        "service": found,
-        "withdrawn": found.state == Service.State.WITHDRAWN,
-        "description": describing.html(found.description),
-        "about": describing.html(found.provider.about),
-        "routes": routes,
-        "priced": [route for route in routes if route.plans],
-        "address": gate_address(found),
-        "snippets": routes[0].snippets if routes else (),
-        "canonical": settings.ORIGIN + request.path,
-        "linked_data": linked_data(found, routes, request.path),
-    }
-    return render(request, "marketplace/service.html", context)
-
-
-def service_openapi(_request: HttpRequest, slug: str) -> JsonResponse:
-    found = get_object_or_404(Service.objects.gated(), slug=slug)
-    document = openapi.document(found, _with_prices(found))
-    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
-    return JsonResponse(document, headers=headers)
 
 
 def route(request: HttpRequest, slug: str, route_slug: str) -> HttpResponse:
@@ -125,20 +97,6 @@ def llms(_request: HttpRequest) -> HttpResponse:
     context = {"services": shown, "origin": settings.ORIGIN}
     text = render_to_string("marketplace/llms.txt", context)
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
-
-
-def _routes(of: Service) -> list[RoutePlans]:
-    return [route_plans(of, each, prices) for each, prices in _with_prices(of)]
-
-
-def _with_prices(of: Service) -> list[tuple[Route, list[RouteQuote]]]:
-    on_sale = RouteQuote.objects.on_sale().order_by("amount", "name")
-    standing = Route.objects.standing().filter(service=of).order_by("path", "pk")
-    found = standing.select_related("service")
-    return [
-        (each, getattr(each, "on_sale"))  # noqa: B009  named by the Prefetch
-        for each in found.prefetch_related(Prefetch("quotes", on_sale, "on_sale"))
-    ]
 
 
 def _purchase(route_id: str, *, now_s: float) -> dict[str, object] | None:

@@ -2,7 +2,7 @@ from django.contrib.sitemaps.views import index, sitemap
 from django.urls import path
 from django.views.decorators.cache import cache_control
 
-from marketplace import pages
+from marketplace import pages, presenting
 from marketplace.indexing import SITEMAPS, robots
 from marketplace.views import QuotesView
 
@@ -12,8 +12,9 @@ hourly = cache_control(public=True, max_age=3_600)
 
 urlpatterns = [
     path("", pages.catalogue, name="catalogue"),
-    path("services/<slug:slug>/", pages.service, name="service"),
-    path("services/<slug:slug>/openapi.json", pages.service_openapi, name="service-openapi"),
+    path("services/<slug:slug>/", presenting.service, name="service"),
+    path("services/<slug:slug>/reference/", presenting.reference, name="reference"),
+    path("services/<slug:slug>/openapi.json", presenting.service_openapi, name="service-openapi"),
     path("services/<slug:slug>/routes/<slug:route_slug>/", pages.route, name="route"),
     path("problems/", pages.problems, name="problems"),
     path("problems/<slug:slug>/", pages.problem, name="problem"),

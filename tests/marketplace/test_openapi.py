@@ -5,8 +5,11 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from gateway.domain.errors import PROBLEMS
+from marketplace import importing
+from marketplace.importing import Source
 from marketplace.models import Service
 from tests.marketplace import shop
+from tests.marketplace.documents import WEATHER
 
 pytestmark = pytest.mark.django_db
 
@@ -92,3 +95,40 @@ def test_server_is_where_the_gate_answers(client: Client) -> None:
 def test_draft_is_not_described(client: Client) -> None:
     shop.service(shop.provider(), state=Service.State.DRAFT)
     assert client.get("/services/weather/openapi.json").status_code == 404
+
+
+def imported() -> Service:
+    service = shop.service(shop.provider())
+    shop.price(shop.route(service, "forecast", path="/v1/forecast"))
+    shop.price(shop.route(service, "batches", path="/v1/batches", methods=["POST"]), "Day pass")
+    shop.price(shop.route(service, "maps", path="/maps", methods=["GET"]))
+    importing.keep(service, importing.read(json.dumps(WEATHER).encode()), Source.UPLOAD)
+    return service
+
+
+def test_imported_operations_carry_the_prices_of_their_routes(client: Client) -> None:
+    imported()
+    read = document(client)
+    operation = read["paths"]["/v1/forecast/{city}"]["get"]
+    assert operation["operationId"] == "forecast"
+    assert [each["name"] for each in operation["parameters"]] == ["city", "days", "X-Units"]
+    assert operation["x-apicharge"]["route"] == "weather/forecast"
+    assert operation["x-apicharge"]["plans"][0]["amount"] == "2500000"
+    assert "- Hour pass: 0.25 USDC for 1 hour" in operation["description"]
+    assert {"200", "401", "402", "429"} == set(operation["responses"])
+    assert read["paths"]["/v1/batches"]["post"]["x-apicharge"]["plans"][0]["name"] == "Day pass"
+    assert {"Batch", "ApiChargeProblem"} == set(read["components"]["schemas"])
+    assert read["info"]["version"] == "2.1"
+
+
+def test_operations_that_nothing_sells_are_not_promised(client: Client) -> None:
+    imported()
+    paths = document(client)["paths"]
+    assert "/v1/batches/{id}/events" not in paths
+    assert list(paths["/maps"]) == ["get"]
+
+
+def test_where_the_provider_runs_its_api_stays_with_the_provider(client: Client) -> None:
+    imported()
+    for page in ("openapi.json", "", "reference/"):
+        assert "weather.example" not in client.get(f"/services/weather/{page}").content.decode()

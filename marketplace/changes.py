@@ -1,0 +1,78 @@
+"""What changed about a service, newest first: prices, its API's document, and its provider's notes.
+
+A price that changed is for new buyers: what was bought stays as it was bought.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+from django.utils.translation import gettext
+
+from marketplace.domain import plans
+from marketplace.models import ApiDocument, RouteQuote, Service
+
+SHOWN_MAX = 40
+READ_MAX = 200
+"""Versions of prices that are looked at: each is compared with the one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    at: datetime
+    kind: str
+    title: str
+    detail: str = ""
+
+
+def changes(service: Service) -> list[Change]:
+    found = [*_prices(service), *_documents(service)]
+    return sorted(found, key=lambda change: change.at, reverse=True)[:SHOWN_MAX]
+
+
+def _prices(service: Service) -> Iterator[Change]:
+    known = RouteQuote.objects.filter(~Q(state="draft"), route__service=service)
+    newest = known.select_related("route").order_by("-published_at")[:READ_MAX]
+    before: dict[tuple[int, str], RouteQuote] = {}
+    for price in sorted(newest, key=lambda each: each.version):
+        offer = (price.route_id, price.name)
+        yield _published(price, before.get(offer))
+        before[offer] = price
+    yield from _retired(before.values())
+
+
+def _published(price: RouteQuote, former: RouteQuote | None) -> Change:
+    assert price.published_at is not None
+    named = {"plan": price.name, "route": price.route.name, "now": _terms(price)}
+    if price.version == 1:
+        title = gettext("New plan: %(plan)s for %(route)s") % named
+        return Change(price.published_at, "price", title, _terms(price))
+    title = gettext("%(plan)s for %(route)s has new terms") % named
+    if former is None or _terms(former) == _terms(price):
+        return Change(price.published_at, "price", title, _terms(price))
+    said = gettext("%(now)s, before %(before)s") % {**named, "before": _terms(former)}
+    return Change(price.published_at, "price", title, said)
+
+
+def _retired(newest: Iterable[RouteQuote]) -> Iterator[Change]:
+    for price in newest:
+        if price.retired_at is not None:
+            named = {"plan": price.name, "route": price.route.name}
+            title = gettext("%(plan)s for %(route)s is no longer sold") % named
+            yield Change(price.retired_at, "price", title)
+
+
+def _documents(service: Service) -> Iterator[Change]:
+    known = ApiDocument.objects.filter(service=service).defer("body", "servers")
+    for document in known[:SHOWN_MAX]:
+        count = plans.counted(document.operation_count, "operation")
+        version = f" {document.api_version}" if document.api_version else ""
+        title = gettext("API description%(version)s") % {"version": version}
+        yield Change(document.created_at, "api", title, count)
+
+
+def _terms(price: RouteQuote) -> str:
+    amount = f"{plans.show_amount(price.amount)} {price.asset}" if price.amount else gettext("free")
+    duration = plans.show_duration(price.access_seconds)
+    return gettext("%(amount)s for %(duration)s") % {"amount": amount, "duration": duration}

@@ -1,0 +1,118 @@
+"""The pages of one service: what it is and costs, its reference, and the same for machines."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+
+from marketplace import describing, importing, openapi
+from marketplace.changes import changes
+from marketplace.endpoints import Endpoint, Sold, endpoints
+from marketplace.indexing import linked_data
+from marketplace.models import Route, RouteQuote, Service
+from marketplace.showing import gate_address, route_plans
+
+ENDPOINTS_SHOWN = 60
+"""On the service's own page; the reference has all of them."""
+REFERENCE_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; style-src 'self' 'unsafe-inline'"
+)
+"""The reference writes its own style elements. Scripts are ours alone there, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An endpoint as the page prints it."""
+
+    method: str
+    path: str
+    summary: str
+    tag: str
+    streams: bool
+    deprecated: bool
+    route_url: str
+    route_name: str
+    below: bool
+
+
+def service(request: HttpRequest, slug: str) -> HttpResponse:
+    found = _gated(slug)
+    sold = with_prices(found)
+    document = importing.current(found)
+    callable_ = endpoints(sold, document)
+    routes = [route_plans(found, each, prices) for each, prices in sold]
+    context = {
+        "service": found,
+        "withdrawn": found.state == Service.State.WITHDRAWN,
+        "description": describing.html(found.description),
+        "about": describing.html(found.provider.about),
+        "routes": routes,
+        "priced": [route for route in routes if route.plans],
+        "cheapest": _cheapest(sold),
+        "address": gate_address(found),
+        "document": document,
+        "endpoints": [_row(found, each) for each in callable_[:ENDPOINTS_SHOWN]],
+        "endpoint_count": len(callable_),
+        "snippets": routes[0].snippets if routes else (),
+        "changes": changes(found),
+        "canonical": settings.ORIGIN + request.path,
+        "linked_data": linked_data(found, routes, request.path),
+    }
+    return render(request, "marketplace/service.html", context)
+
+
+def reference(request: HttpRequest, slug: str) -> HttpResponse:
+    """Its script is large, so it has a page of its own."""
+    found = _gated(slug)
+    response = render(request, "marketplace/reference.html", {"service": found})
+    response.headers["Content-Security-Policy"] = REFERENCE_POLICY
+    return response
+
+
+def service_openapi(_request: HttpRequest, slug: str) -> JsonResponse:
+    found = _gated(slug)
+    document = openapi.document(found, with_prices(found), importing.current(found))
+    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
+    return JsonResponse(document, headers=headers)
+
+
+def with_prices(of: Service) -> Sold:
+    on_sale = RouteQuote.objects.on_sale().order_by("amount", "name")
+    standing = Route.objects.standing().filter(service=of).order_by("path", "pk")
+    found = standing.select_related("service")
+    return [
+        (each, getattr(each, "on_sale"))  # noqa: B009  named by the Prefetch
+        for each in found.prefetch_related(Prefetch("quotes", on_sale, "on_sale"))
+    ]
+
+
+def _gated(slug: str) -> Service:
+    gated = Service.objects.gated().select_related("provider", "category")
+    return get_object_or_404(gated, slug=slug)
+
+
+def _cheapest(sold: Sold) -> str:
+    """Where the buy button leads: to the only route, or to the plans."""
+    priced = [route for route, prices in sold if prices]
+    if len(priced) != 1:
+        return "#plans" if priced else ""
+    return reverse("marketplace:route", args=[priced[0].service.slug, priced[0].slug])
+
+
+def _row(of: Service, endpoint: Endpoint) -> Row:
+    operation = endpoint.operation
+    return Row(
+        method=operation.method,
+        path=operation.path if endpoint.described else endpoint.route.path,
+        summary=operation.summary or operation.description.partition("\n")[0][:140],
+        tag=operation.tag,
+        streams=operation.streams,
+        deprecated=operation.deprecated,
+        route_url=reverse("marketplace:route", args=[of.slug, endpoint.route.slug]),
+        route_name=endpoint.route.name,
+        below=not endpoint.described,
+    )

@@ -1,0 +1,94 @@
+import json
+import re
+
+import pytest
+from django.test import Client
+
+from marketplace import importing
+from marketplace.importing import Source
+from marketplace.models import Service
+from marketplace.presenting import ENDPOINTS_SHOWN
+from tests.marketplace import shop
+from tests.marketplace.documents import WEATHER
+
+pytestmark = pytest.mark.django_db
+
+
+def page(client: Client, address: str = "/services/weather/") -> str:
+    response = client.get(address)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def endpoints(client: Client) -> list[tuple[str, str]]:
+    found = r'<code class="method">([^<]+)</code> <code class="path">([^<]+)</code>'
+    return re.findall(found, page(client).partition('id="endpoints"')[2])
+
+
+def described(**paths: object) -> Service:
+    service = shop.service(shop.provider())
+    shop.price(shop.route(service, "all", path="/"))
+    document = json.dumps(WEATHER | ({"paths": paths} if paths else {})).encode()
+    importing.keep(service, importing.read(document), Source.PASTE)
+    return service
+
+
+def test_page_has_its_sections_and_leads_to_each(client: Client) -> None:
+    shop.stall()
+    Service.objects.update(description="What it is.")
+    shown = page(client)
+    named = re.findall(r'<a href="#(\w+)">', shown.partition('class="section-nav"')[2])
+    assert named[:3] == ["overview", "plans", "endpoints"]
+    for anchor in named:
+        assert f'id="{anchor}"' in shown
+
+
+def test_endpoints_are_those_of_the_document_by_tag(client: Client) -> None:
+    described()
+    assert endpoints(client) == [
+        ("GET", "/v1/forecast/{city}"),
+        ("POST", "/v1/batches"),
+        ("GET", "/v1/batches/{id}/events"),
+    ]
+    assert "<h3>Forecasts</h3>" in page(client)
+    assert '<span class="pill">streams</span>' in page(client)
+
+
+def test_endpoints_without_a_document_are_the_routes(client: Client) -> None:
+    service = shop.service(shop.provider())
+    shop.price(shop.route(service, "files", path="/files", methods=["GET", "PUT"]))
+    assert endpoints(client) == [("GET", "/files"), ("PUT", "/files")]
+    assert "Everything below this path is included." in page(client)
+
+
+def test_a_large_api_is_shown_in_part_and_stays_light(client: Client) -> None:
+    get = {"get": {"summary": "x" * 140, "description": "y" * 1_000, "responses": {}}}
+    described(**{f"/{'z' * 150}/{i}": get for i in range(400)})
+    assert len(endpoints(client)) == ENDPOINTS_SHOWN
+    assert f"{ENDPOINTS_SHOWN} of 400." in page(client)
+    assert len(page(client)) < 100_000
+
+
+def test_what_a_document_says_is_text(client: Client) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    operation = {"summary": evil, "tags": [evil], "responses": {}, "description": evil}
+    described(**{"/a": {"get": operation}})
+    for address in ("/services/weather/", "/services/weather/reference/"):
+        assert "<script>alert" not in page(client, address)
+        assert "<img src=x" not in page(client, address)
+
+
+def test_reference_runs_our_scripts_alone(client: Client) -> None:
+    described()
+    response = client.get("/services/weather/reference/")
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "script-src" not in policy
+    assert "unsafe-eval" not in policy
+    assert "/services/weather/openapi.json" in response.content.decode()
+
+
+def test_nobody_reads_about_a_draft(client: Client) -> None:
+    shop.service(shop.provider(), state=Service.State.DRAFT)
+    for part in ("", "reference/", "openapi.json"):
+        assert client.get(f"/services/weather/{part}").status_code == 404
