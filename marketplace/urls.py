@@ -4,7 +4,7 @@ from django.views.decorators.cache import cache_control
 
 from marketplace import pages, presenting
 from marketplace.indexing import SITEMAPS, robots
-from marketplace.views import QuotesView
+from marketplace.views import QuotesView, configuration_schema
 
 app_name = "marketplace"
 MAPS = {"sitemaps": SITEMAPS}
@@ -28,5 +28,6 @@ urlpatterns = [
         name="sitemaps",
     ),
     path("sitemap-<slug:section>.xml", hourly(sitemap), MAPS, name="sitemap"),
+    path("schemas/configuration.json", configuration_schema, name="configuration-schema"),
     path("apicharge/v1/quotes", QuotesView.as_view(), name="quotes"),
 ]

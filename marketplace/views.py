@@ -1,9 +1,9 @@
-"""The quotes endpoint: public, for any origin, and cheap to ask often."""
+"""Documents for programs: public, for any origin, and cheap to ask often."""
 
 import time
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gateway.domain.errors import KEYS_UNAVAILABLE, ROUTE_NOT_FOUND, Problem, problem_body
-from marketplace import quoting
+from marketplace import configuring, quoting
 
 FRESH_SECONDS = 30
 PUBLIC = {"Access-Control-Allow-Origin": "*"}
@@ -39,6 +39,11 @@ class QuotesView(APIView):
             return _problem(KEYS_UNAVAILABLE, "This process has no quote key: it sells nothing.")
         headers = {**PUBLIC, "Cache-Control": f"public, max-age={FRESH_SECONDS}"}
         return Response(document, headers=headers)
+
+
+def configuration_schema(_request: HttpRequest) -> JsonResponse:
+    headers = {**PUBLIC, "Cache-Control": f"public, max-age={FRESH_SECONDS}"}
+    return JsonResponse(configuring.schema(), headers=headers)
 
 
 def _problem(problem: Problem, detail: str) -> HttpResponse:

@@ -1,10 +1,11 @@
 """What is sold: providers, their services, the routes of a service and the price of each."""
 
+from marketplace.models.configurations import Configuration
 from marketplace.models.documents import ApiDocument
 from marketplace.models.offering import Service, ServiceQuerySet, Upstream
 from marketplace.models.prices import ACCESS_SECONDS_MAX, Quote, RouteQuote
 from marketplace.models.providers import SLUG, Category, Provider
 from marketplace.models.routes import Route
 
-__all__ = ["ACCESS_SECONDS_MAX", "SLUG", "ApiDocument", "Category", "Provider", "Quote", "Route"]
-__all__ += ["RouteQuote", "Service", "ServiceQuerySet", "Upstream"]
+__all__ = ["ACCESS_SECONDS_MAX", "SLUG", "ApiDocument", "Category", "Configuration"]
+__all__ += ["Provider", "Quote", "Route", "RouteQuote", "Service", "ServiceQuerySet", "Upstream"]
