@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 from billing import instructing
 from gateway.asgi import Receive, Scope, Send
 from gateway.conf import GateConfig, Ports
+from gateway.domain.networks import network_of
 from gateway.figures import Figure, Histogram, figures
 from gateway.leasing import Leasing
 from gateway.ledgers import sole
@@ -25,7 +26,6 @@ from gateway.proxy import Gate
 from gateway.snapshots import Snapshots
 from gateway.websocket import WebSocketGate
 from marketplace import pages
-from marketplace.domain.networks import network_of
 
 T = TypeVar("T")
 

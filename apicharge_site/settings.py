@@ -90,6 +90,16 @@ SECRET_KEY = state.secret_key(HOME, env.str("APICHARGE_SECRET_KEY", default=""),
 ALLOWED_HOSTS = env.list("APICHARGE_HOSTS", default=["*"] if not PRODUCTION else [])
 CSRF_TRUSTED_ORIGINS = [ORIGIN]
 
+# Mails. Without a server they are printed, and nobody has to confirm an address.
+MAILS = state.mails(
+    env.str("APICHARGE_MAIL", default=""),
+    env.str("APICHARGE_MAIL_FROM", default=""),
+    ORIGIN,
+    required=PRODUCTION and ROLE != "gateway",
+)
+MAILS_ARE_SENT = "console" not in str(MAILS["EMAIL_BACKEND"])
+globals().update(MAILS)
+
 INSTALLED_APPS = [
     "daphne",
     "unfold.apps.BasicAppConfig",  # Before the admin: its templates take the place of Django's.
@@ -104,8 +114,12 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "channels",
+    "allauth",
+    "allauth.account",
+    "allauth.usersessions",
     "apicharge_site",
     "gateway",
+    "accounts",
     "marketplace",
     "billing",
 ]
@@ -114,11 +128,13 @@ MIDDLEWARE = [
     "apicharge_site.security.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 ROOT_URLCONF = "apicharge_site.urls"
 ASGI_APPLICATION = "apicharge_site.asgi.application"
@@ -132,6 +148,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.context.account",
                 "marketplace.context.site",
             ],
         },
@@ -177,15 +194,33 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
 ]
 
+# Attempts count by client network, not by name: a stranger cannot lock anybody out.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email", "username"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAILS_ARE_SENT else "optional"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # No mails to whoever a stranger names.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = SCHEME
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/5m/ip",
+    "login_failed": "30/5m/ip",
+    "signup": "20/5m/ip",
+    "reset_password": "20/5m/ip,5/5m/key",
+}
+
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = state.directory(Path(env.str("APICHARGE_STATIC_ROOT", default=str(HOME / "static"))))
 WHITENOISE_USE_FINDERS = not PRODUCTION
-LOGIN_URL = "/admin/login/"
-LOGIN_REDIRECT_URL = "/admin/"  # Where no `next` leads, or one that leads elsewhere.
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

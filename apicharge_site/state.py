@@ -15,6 +15,7 @@ from gateway.domain.guards import Pace
 
 SQLITE_BUSY_SECONDS = 5
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+MAIL_SECONDS = 10
 
 
 class Misconfigured(ImproperlyConfigured):
@@ -132,6 +133,22 @@ def secret_key(home: Path, given: str, production: bool) -> str:
     if production:
         raise Misconfigured("Set APICHARGE_SECRET_KEY to 50 or more random characters.")
     return secret_file(home / "keys" / "django")
+
+
+def mails(url: str, sender: str, origin: str, *, required: bool) -> dict[str, object]:
+    """Django's settings for the server that `url` names; without one, mails are printed."""
+    if required and not url:
+        raise Misconfigured(
+            "Set APICHARGE_MAIL to the server that mails are sent by, as "
+            "smtp+tls://user:password@host:587, or to consolemail:// to have them printed."
+        )
+    config: dict[str, object] = environ.Env.email_url_config(url or "consolemail://")
+    host = urlsplit(origin).hostname or "localhost"
+    return {
+        **config,
+        "EMAIL_TIMEOUT": MAIL_SECONDS,
+        "DEFAULT_FROM_EMAIL": sender or f"ApiCharge <no-reply@{host}>",
+    }
 
 
 def database(home: Path, url: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The console's addresses: admin, protocol endpoints, pages."""
+"""The console's addresses: admin, accounts, protocol endpoints, pages."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -6,7 +6,11 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("accounts/", include("accounts.urls")),
+    path("accounts/", include("allauth.urls")),
     path("", include("marketplace.urls")),
     path("", include("billing.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
 ]
+
+handler429 = "accounts.refusing.too_often"

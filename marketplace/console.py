@@ -1,25 +1,19 @@
 """The console: Django's admin with our name on it, without the door that leads past its rules."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from allauth.account.decorators import secure_admin_login
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, path, reverse
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_post_parameters
 
 from gateway.theme import AdminSite
-from marketplace import navigating, throttling
-from marketplace.domain.networks import network_of
+from marketplace import navigating
 
-# An office where everybody mistypes, and far too few to guess a password by.
-LOGINS_PER_NETWORK = 30
-LOGIN_WINDOW_SECONDS = 300
 # Leads past the rules of a row's own admin, or to pages that nothing here links to.
 DOORS_LEFT_OUT = {"view_on_site", "search"}
 
@@ -47,25 +41,12 @@ class ConsoleSite(AdminSite):
         super().__init__(name)
         self.screens: list[Screen] = []
 
-    @method_decorator(sensitive_post_parameters())
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """By network, not by name: a stranger must not be able to lock staff out."""
-        if request.method == "POST" and not throttling.allows(
-            "login",
-            network_of(str(request.META.get("REMOTE_ADDR", ""))),
-            limit=LOGINS_PER_NETWORK,
-            window_s=LOGIN_WINDOW_SECONDS,
-            now_s=time.time(),
-        ):
-            return HttpResponse(
-                "Too many attempts to log in from this network: wait a few minutes.\n",
-                status=429,
-                content_type="text/plain; charset=utf-8",
-                headers={"Retry-After": str(LOGIN_WINDOW_SECONDS), "Cache-Control": "no-store"},
-            )
-        return super().login(request, extra_context)
+        """The site's own login: one door, with its limits and its second factor."""
+        answer: HttpResponse = secure_admin_login(super().login)(request, extra_context)
+        return answer
 
     def get_app_list(
         self, request: HttpRequest, app_label: str | None = None

@@ -2,7 +2,7 @@ from django.contrib.sitemaps.views import index, sitemap
 from django.urls import path
 from django.views.decorators.cache import cache_control
 
-from marketplace import pages, presenting
+from marketplace import joining, pages, presenting
 from marketplace.indexing import SITEMAPS, robots
 from marketplace.views import QuotesView, configuration_schema
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path("services/<slug:slug>/reference/", presenting.reference, name="reference"),
     path("services/<slug:slug>/openapi.json", presenting.service_openapi, name="service-openapi"),
     path("services/<slug:slug>/routes/<slug:route_slug>/", pages.route, name="route"),
+    path("sell/", joining.sell, name="sell"),
     path("problems/", pages.problems, name="problems"),
     path("problems/<slug:slug>/", pages.problem, name="problem"),
     path("problems/<slug:slug>", pages.problem),  # As the problem's `type` spells it.

@@ -103,7 +103,7 @@ class Browser:
 
     def log_in(self, name: str, password: str) -> Page:
         page = self.open("/admin/login/?next=/admin/")
-        return self.submit(page, page.form("password"), username=name, password=password)
+        return self.submit(page, page.form("password"), login=name, password=password)
 
     def _page(self, response: httpx.Response) -> Page:
         return Page(str(response.url), response.status_code, response.text)

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from billing.api import bodies, problems
 from billing.domain.errors import BodyTooLarge
-from marketplace.domain.networks import network_of
+from gateway.domain.networks import network_of
 
 ID = re.compile(r"[0-9a-f]{64}")
 

@@ -1,10 +1,9 @@
 """Providers, categories, and what was signed."""
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from stellar_sdk import StrKey
 
+from marketplace import payouts
 from marketplace.admin.generic import FieldGroups, ModelAdmin, ModelForm
 from marketplace.admin.scoping import OwnRowsAdmin, seller
 from marketplace.models import Category, Provider, Quote
@@ -16,10 +15,7 @@ class ProviderForm(ModelForm[Provider]):
         fields = ["owner", "name", "slug", "payout_address", "about"]
 
     def clean_payout_address(self) -> str:
-        address = str(self.cleaned_data["payout_address"]).strip()
-        if not StrKey.is_valid_ed25519_public_key(address):
-            raise ValidationError("A Stellar account: G and 55 more characters.")
-        return address
+        return payouts.account(str(self.cleaned_data["payout_address"]))
 
 
 @admin.register(Provider)

@@ -70,6 +70,7 @@ class Deployment:
             "APICHARGE_NETWORK": "sandbox",
             "APICHARGE_RPC_URL": self.sandbox.url,
             "APICHARGE_CONTRACT": "",
+            "APICHARGE_MAIL": "consolemail://",
             "POSTGRES_PASSWORD": "",
             "UPSTREAM_NETWORKS": "",
         }

@@ -89,7 +89,7 @@ def test_console_serves_the_site_and_no_gate(site: Site, tmp_path: Path) -> None
     with another(site, "console", tmp_path, *SERVE) as origin:
         assert httpx.get(f"{origin}/").status_code == 200
         assert httpx.get(f"{origin}/apicharge/v1/quotes").status_code == 200
-        assert httpx.get(f"{origin}/admin/login/").status_code == 200
+        assert httpx.get(f"{origin}/accounts/login/").status_code == 200
         assert httpx.get(f"{origin}/gate/files/files/10.bin").status_code == 404
 
 
@@ -97,7 +97,7 @@ def test_runserver_serves_the_admin_and_gates_a_small_call(site: Site, tmp_path:
     token = site.token()
     command = ("manage", "runserver", "--noreload", "{port}")
     with another(site, "all", tmp_path, *command) as origin:
-        assert "Log in" in httpx.get(f"{origin}/admin/login/").text
+        assert "Log in" in httpx.get(f"{origin}/accounts/login/").text
         assert httpx.get(f"{origin}/gate/files/files/10.bin").status_code == 402
         gated = httpx.get(f"{origin}/gate/files/files/10.bin", headers={"apicharge": token})
         assert (gated.status_code, len(gated.content)) == (200, 10)

@@ -9,11 +9,12 @@ from pathlib import Path
 import environ
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from apicharge_site import state
-from apicharge_site.security import CONSOLE_POLICY, POLICY
+from apicharge_site.security import CONSOLE_POLICY, POLICY, content_security_policy
 
 ROOT = Path(__file__).parents[2]
 SEED = "ab" * 32
@@ -34,6 +35,20 @@ def test_every_page_carries_the_policy_and_has_nothing_inline(client: Client) ->
         page = response.content.decode()
         assert re.findall(r"<script(?![^>]* src=)", page) == []
         assert re.findall(r"\son\w+=\"", page) == []
+
+
+def test_nonce_is_named_when_a_page_used_it_and_is_another_each_time(rf: RequestFactory) -> None:
+    def page(request: HttpRequest) -> HttpResponse:
+        used = request.path == "/used"
+        return HttpResponse(f"nonce={request.csp_nonce}" if used else "")  # type: ignore[attr-defined]
+
+    respond = content_security_policy(page)
+    assert respond(rf.get("/")).headers["Content-Security-Policy"] == POLICY
+    answers = [respond(rf.get("/used")) for _ in range(2)]
+    for answer in answers:
+        nonce = answer.content.decode().removeprefix("nonce=")
+        assert f"'nonce-{nonce}'" in answer.headers["Content-Security-Policy"]
+    assert answers[0].content != answers[1].content
 
 
 def test_policy_lets_nothing_in_from_elsewhere() -> None:
@@ -97,6 +112,23 @@ def test_production_makes_no_keys_and_no_sandbox(tmp_path: Path) -> None:
     real = {"APICHARGE_NETWORK": "testnet", "APICHARGE_CONTRACT": contract}
     keyless = settings_of(tmp_path, "CHAIN", **production, **real)
     assert "APICHARGE_QUOTE_KEY" in keyless.stderr
+
+
+def test_production_sends_mails_and_says_so(tmp_path: Path) -> None:
+    production = {
+        "APICHARGE_PRODUCTION": "1",
+        "APICHARGE_SECRET_KEY": "x" * 50,
+        "DATABASE_URL": "postgres://a@127.0.0.1/b",
+        "APICHARGE_NETWORK": "testnet",
+        "APICHARGE_ORIGIN": "https://gw.example",
+        **{f"APICHARGE_{kind}_KEY": SEED for kind in ("QUOTE", "GRANT", "CHANNEL")},
+    }
+    names = ("MAILS_ARE_SENT", "ACCOUNT_EMAIL_VERIFICATION", "DEFAULT_FROM_EMAIL")
+    assert "APICHARGE_MAIL" in settings_of(tmp_path, *names, **production).stderr
+    sent = settings_of(tmp_path, *names, APICHARGE_MAIL="smtp+tls://a:b@mail.example", **production)
+    assert sent.stdout.strip() == "[True, 'mandatory', 'ApiCharge <no-reply@gw.example>']"
+    printed = settings_of(tmp_path, *names)
+    assert printed.stdout.startswith("[False, 'optional'")
 
 
 def test_production_shows_no_error_pages(tmp_path: Path) -> None:

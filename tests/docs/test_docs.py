@@ -34,7 +34,7 @@ def addresses(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Ite
 
 
 def settings_read() -> set[str]:
-    apps = ("apicharge_site", "gateway", "marketplace", "billing")
+    apps = ("apicharge_site", "gateway", "accounts", "marketplace", "billing")
     sources = (path.read_text() for app in apps for path in (ROOT / app).rglob("*.py"))
     return {name for source in sources for name in READ_AT.findall(source)} - NOT_SETTINGS
 

@@ -1,58 +1,26 @@
-"""Guessing at a password is slow, from wherever it is done."""
-
-from collections.abc import Iterator
+"""The console has no login of its own, and counts windows anew."""
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
-from django.http import HttpResponse
 from django.test import Client
 
-from marketplace import console, throttling
-
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(autouse=True)
-def _nobody_has_asked_yet() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
-
-
-def log_in(password: str, address: str = "192.0.2.7") -> HttpResponse:
-    form = {"username": "staff", "password": password}
-    return Client(REMOTE_ADDR=address).post("/admin/login/?next=/admin/", form)  # type: ignore[return-value]
+from marketplace import throttling
 
 
 @pytest.mark.django_db
-def test_logins_of_a_network_are_limited_and_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "LOGINS_PER_NETWORK", 3)
-    User.objects.create_superuser("staff", password=PASSWORD)
-    assert [log_in("guess").status_code for _ in range(3)] == [200] * 3
-    refused = log_in(PASSWORD, "192.0.2.99")
-    assert refused.status_code == 429
-    assert int(refused.headers["Retry-After"]) > 0
-    assert "sessionid" not in refused.cookies
-    assert log_in(PASSWORD, "198.51.100.7").status_code == 302
+def test_stranger_is_led_to_the_sites_login_and_back(client: Client) -> None:
+    for address in ("/admin/login/", "/admin/login/?next=/admin/auth/user/"):
+        led = client.get(address).headers["Location"]
+        assert led.startswith("/accounts/login/?next=")
+        assert client.post(address, {"username": "x", "password": "y"}).status_code == 302
+    assert client.get("/admin/").headers["Location"] == "/admin/login/?next=/admin/"
 
 
 @pytest.mark.django_db
-def test_login_page_is_shown_to_who_may_not_log_in_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "LOGINS_PER_NETWORK", 0)
-    assert log_in("guess").status_code == 429
-    assert Client().get("/admin/login/").status_code == 200
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example"]
-)
-def test_login_leads_nowhere_else(elsewhere: str) -> None:
-    User.objects.create_superuser("staff", password=PASSWORD)
-    form = {"username": "staff", "password": PASSWORD, "next": elsewhere}
-    answer = Client().post("/admin/login/", form)
-    assert answer.headers["Location"].startswith("/admin/")
+def test_consumer_is_refused_by_the_console(client: Client) -> None:
+    client.force_login(User.objects.create_user("consumer"))
+    assert client.get("/admin/login/").status_code == 403
+    assert client.get("/admin/").status_code == 302
 
 
 def test_window_begins_anew() -> None:

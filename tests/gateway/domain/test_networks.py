@@ -1,6 +1,6 @@
 import pytest
 
-from marketplace.domain.networks import network_of
+from gateway.domain.networks import network_of
 
 
 @pytest.mark.parametrize(
