@@ -29,8 +29,9 @@ from gateway.ledgers.port import (
 )
 from gateway.ledgers.recalls import follow, tell
 from gateway.ledgers.recovering import recover
+from gateway.ledgers.rows import Grant, Rows
 from gateway.ledgers.settling import Books
-from gateway.models import GatewayNode, GrantLedger, Lease
+from gateway.models import GatewayNode, Lease
 
 HEARTBEAT_AFTER_S = 1.0  # Once a second is enough, however many transactions there are.
 
@@ -41,6 +42,10 @@ class DatabaseLedger:
     @cached_property
     def _connection(self) -> BaseDatabaseWrapper:
         return own_connection()
+
+    @cached_property
+    def _rows(self) -> Rows:
+        return Rows(self._connection)
 
     def register(self, node: Node) -> None:
         with translated(self._connection):
@@ -62,10 +67,10 @@ class DatabaseLedger:
         with translated(self._connection), transaction.atomic():
             now_s = database_clock(self._connection)
             heartbeat_age_s = self._beat(node_id, now_s)
-            _record_first_uses(opens, now_s)
-            _record_ends(ends)
-            grants = GrantLedger.objects.in_bulk({*opens, *(draw.grant_id for draw in draws)})
-            books = Books(node_id, now_s)
+            self._rows.first_used(opens, now_s)
+            self._rows.ended(ends)
+            grants = self._rows.grants({*opens, *(draw.grant_id for draw in draws)})
+            books = Books(self._rows, node_id, now_s)
             if draws or returns:
                 books.lock(draws, returns, grants)
             for ask in returns:
@@ -77,14 +82,13 @@ class DatabaseLedger:
         return Settled(_opened(opens, grants), drawn, heartbeat_age_s)
 
     def _beat(self, node_id: UUID, now_s: float) -> float:
-        nodes = GatewayNode.objects.filter(pk=node_id)
-        beats = list(nodes.select_for_update(no_key=True).values_list("heartbeat_at", flat=True))
-        if not beats:
+        beat_at_s = self._rows.beat_of(node_id)
+        if beat_at_s is None:
             raise NodeLost(node_id)
-        age_s = max(0.0, now_s - beats[0])
+        age_s = max(0.0, now_s - beat_at_s)
         if age_s < HEARTBEAT_AFTER_S:
             return age_s
-        nodes.update(heartbeat_at=now_s)
+        self._rows.beat(node_id, now_s)
         return 0.0
 
     def leave(self, node_id: UUID, returns: Sequence[Return]) -> None:
@@ -92,7 +96,7 @@ class DatabaseLedger:
         with translated(self._connection), transaction.atomic():
             now_s = database_clock(self._connection)
             self._beat(node_id, now_s)
-            books = Books(node_id, now_s)
+            books = Books(self._rows, node_id, now_s)
             books.lock([], returns, {})
             for ask in returns:
                 books.give_back(ask)
@@ -116,24 +120,7 @@ class DatabaseLedger:
         self._connection.close()
 
 
-def _record_first_uses(grant_ids: Iterable[str], now_s: float) -> None:
-    for grant_id in sorted(grant_ids):
-        unused = GrantLedger.objects.filter(
-            pk=grant_id, starts_first_use=True, first_used_at__isnull=True
-        )
-        unused.update(first_used_at=now_s)
-
-
-def _record_ends(ends: Iterable[End]) -> None:
-    for end in sorted(ends, key=lambda end: end.grant_id):
-        GrantLedger.objects.filter(pk=end.grant_id).update(
-            last_end_reason=end.reason, last_end_at=end.at_s
-        )
-
-
-def _opened(
-    grant_ids: Iterable[str], grants: Mapping[str, GrantLedger]
-) -> dict[str, Opened | None]:
+def _opened(grant_ids: Iterable[str], grants: Mapping[str, Grant]) -> dict[str, Opened | None]:
     return {
         grant_id: Opened(grants[grant_id].first_used_at) if grant_id in grants else None
         for grant_id in grant_ids

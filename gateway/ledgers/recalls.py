@@ -5,19 +5,22 @@ number in the limiter's row, and `PRAGMA data_version` tells cheaply that somebo
 """
 
 import threading
+import time
 from uuid import UUID
 
 import psycopg
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F
 
 from gateway.ledgers.connecting import Changes, own_connection
 from gateway.ledgers.port import Follower, News
-from gateway.models import Lease
+from gateway.ledgers.rows import Rows
 
 CHANNEL = "apicharge_ledger"
-POLL_S = 0.02
+POLL_S = 0.05
+BUSY_POLL_S = 0.02
+BUSY_S = 2.0
+"""So long after a recall the next one is to be expected."""
 STOP_CHECK_S = 0.25
 RECONNECT_S = 0.5
 
@@ -68,21 +71,23 @@ class _Following(threading.Thread):
     def _listen(self, connection: BaseDatabaseWrapper) -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
-        self._news(self._recalled())
+        self._tell(connection)
         while not self._stopping.is_set():
             if list(connection.connection.notifies(timeout=STOP_CHECK_S, stop_after=1)):
-                self._news(self._recalled())
+                self._tell(connection)
 
     def _poll(self, connection: BaseDatabaseWrapper) -> None:
-        changes = Changes()
+        changes, busy_until = Changes(), 0.0
         while not self._stopping.is_set():
             if not self._attending.is_set():
                 self._attending.wait()
                 changes = Changes()
-            if changes.look(connection):
-                self._news(self._recalled())
-            self._stopping.wait(POLL_S)
+            if changes.look(connection) and self._tell(connection):
+                busy_until = time.monotonic() + BUSY_S
+            self._stopping.wait(BUSY_POLL_S if time.monotonic() < busy_until else POLL_S)
 
-    def _recalled(self) -> list[int]:
-        mine = Lease.objects.filter(node_id=self._node_id, answered__lt=F("limiter__recall"))
-        return list(mine.values_list("slot", flat=True))
+    def _tell(self, connection: BaseDatabaseWrapper) -> bool:
+        """Whether something of ours is wanted."""
+        recalled = Rows(connection).recalled(self._node_id)
+        self._news(recalled)
+        return bool(recalled)

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from gateway.journal import open_dead
 from gateway.ledgers.port import Node
+from gateway.ledgers.rows import Rows
 from gateway.ledgers.settling import spend
 from gateway.models import GatewayNode, Lease, LimiterLedger
 
@@ -60,7 +61,7 @@ def settle_node(node_id: UUID, spent_of: Callable[[Lease], int]) -> int:
     for lease in leases:
         # A count above the amount cannot be; if it is, all of the lease counts as spent.
         rest[lease.limiter_id] += max(0, lease.amount - spent_of(lease))
-    spend((limiter, -rest[limiter.pk], 0) for limiter in limiters)
+    spend(Rows(connection), ((limiter, -rest[limiter.pk], 0) for limiter in limiters))
     Lease.objects.filter(node_id=node_id).delete()
     GatewayNode.objects.filter(pk=node_id).delete()
     return sum(rest.values())

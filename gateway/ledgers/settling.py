@@ -6,29 +6,23 @@ row that is not as we computed it undoes the whole transaction.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
-
-from django.db import connections
-from django.db.models import Q
 
 from gateway.domain.limits import NO_WINDOW, block, window_end_s, window_number
 from gateway.ledgers.port import LEASE_TIME_S, Draw, Drawn, LedgerUnavailable, Return, Verdict
-from gateway.models import GrantLedger, Lease, LimiterLedger
+from gateway.ledgers.rows import Grant, Key, LeaseRow, LimiterRow, Rows
+from gateway.models import LimiterLedger
 
+NO_LEASE = 0  # A row of its own it gets when it is written.
 RECALL_LIVE_S = 1.0  # So long after a recall somebody may still be waiting for its answers.
-KEEP_SQL = "UPDATE gateway_lease SET amount = %s, spent = %s, answered = %s WHERE id = %s"
-Key = tuple[str, int, int]
-SPEND_SQL = """
-UPDATE gateway_limiterledger SET used = used + %s, due = due - %s, recall = %s, recalled_at = %s
-WHERE id = %s AND used + %s BETWEEN 0 AND "limit" AND due >= %s
-"""
 
 
 @dataclass(slots=True)
 class Row:
     """A locked limiter and what this transaction changes in it."""
 
-    limiter: LimiterLedger
+    limiter: LimiterRow
     delta: int = 0
     recalled: bool = False
 
@@ -44,41 +38,56 @@ class Row:
 class Books:
     """What one node's transaction sees and changes."""
 
-    def __init__(self, node_id: UUID, now_s: float) -> None:
+    def __init__(self, rows: Rows, node_id: UUID, now_s: float) -> None:
+        self._stored = rows
         self._node_id = node_id
         self._now_s = now_s
-        self._grants: Mapping[str, GrantLedger] = {}
+        self._grants: Mapping[str, Grant] = {}
         self._rows: dict[int, Row] = {}
         self._by_key: dict[Key, Row] = {}
-        self._leases: dict[int, Lease] = {}
+        self._leases: dict[int, LeaseRow] = {}
         self._others: dict[int, list[int]] = {}
-        self._made: dict[int, Lease] = {}
-        self._changed: dict[int, Lease] = {}
+        self._made: dict[int, LeaseRow] = {}
+        self._changed: dict[int, LeaseRow] = {}
         self.has_news = False
 
     def lock(
-        self,
-        draws: Sequence[Draw],
-        returns: Sequence[Return],
-        grants: Mapping[str, GrantLedger],
+        self, draws: Sequence[Draw], returns: Sequence[Return], grants: Mapping[str, Grant]
     ) -> None:
         self._grants = grants
         slots = [ask.slot for ask in draws] + [ask.slot for ask in returns]
-        mine = Lease.objects.filter(node_id=self._node_id, slot__in=slots)
-        self._leases = {lease.slot: lease for lease in mine}
-        ids = _find_or_make({self._key(draw): draw for draw in draws if draw.grant_id in grants})
+        self._leases = {each.slot: each for each in self._stored.leases_of(self._node_id, slots)}
+        ids = self._find_or_make(draws)
         ids.update(lease.limiter_id for lease in self._leases.values())
-        locked = LimiterLedger.objects.select_for_update(no_key=True).filter(pk__in=ids)
-        for limiter in locked.order_by("pk"):
+        for limiter in self._stored.lock(ids):
             row = self._rows[limiter.pk] = Row(limiter)
             self._by_key[limiter.grant_id, limiter.index, limiter.window] = row
         self._look_around({lease.pk for lease in self._leases.values()})
 
+    def _find_or_make(self, draws: Sequence[Draw]) -> set[int]:
+        """The limiters that are drawn from beside those that the node has leases of.
+
+        A window's first is made with the grant, the others here.
+        """
+        wanted = {
+            self._key(draw): draw
+            for draw in draws
+            if draw.grant_id in self._grants and not self._is_leased(draw)
+        }
+        found = self._stored.find(wanted)
+        missing = sorted(key for key in wanted.keys() - found.keys() if key[2] > NO_WINDOW)
+        if missing:
+            _make(missing, wanted)
+            found = self._stored.find(wanted)
+        return set(found.values())
+
+    def _is_leased(self, draw: Draw) -> bool:
+        return draw.slot in self._leases and draw.window == self._window(draw)
+
     def _look_around(self, mine: set[int]) -> None:
         """The leases of others, but for those of machines that have been silent for too long."""
-        alive = Q(node__heartbeat_at__gt=self._now_s - LEASE_TIME_S)
-        leases = Lease.objects.filter(alive, limiter_id__in=self._rows)
-        for pk, limiter_id, answered in leases.values_list("pk", "limiter_id", "answered"):
+        alive_since_s = self._now_s - LEASE_TIME_S
+        for pk, limiter_id, answered in self._stored.answers(self._rows, alive_since_s):
             if pk not in mine:
                 self._others.setdefault(limiter_id, []).append(answered)
 
@@ -152,9 +161,9 @@ class Books:
         )
         return granted if held + granted >= (ask.limit.reserved_per_call or 1) else 0
 
-    def _grant(self, ask: Draw, row: Row, lease: Lease | None, granted: int) -> Lease:
+    def _grant(self, ask: Draw, row: Row, lease: LeaseRow | None, granted: int) -> LeaseRow:
         if lease is None:
-            lease = Lease(node_id=self._node_id, limiter_id=row.limiter.pk, slot=ask.slot, amount=0)
+            lease = LeaseRow((NO_LEASE, row.limiter.pk, ask.slot, 0, 0))
             self._leases[ask.slot] = self._made[ask.slot] = lease
         row.delta += granted
         lease.amount += granted
@@ -176,7 +185,7 @@ class Books:
         verdict: Verdict,
         ask: Draw,
         row: Row,
-        lease: Lease | None,
+        lease: LeaseRow | None,
         *,
         asked: int = 0,
         alone: bool = False,
@@ -201,19 +210,27 @@ class Books:
         rows = [row for _, row in sorted(self._rows.items())]
         changes = [(row, min(row.limiter.due, row.free)) for row in rows]
         spend(
-            (row.limiter, row.delta + due, due)
-            for row, due in changes
-            if row.delta or due or row.recalled
+            self._stored,
+            (
+                (row.limiter, row.delta + due, due)
+                for row, due in changes
+                if row.delta or due or row.recalled
+            ),
         )
-        Lease.objects.bulk_create(self._made.values())
-        kept = [lease for slot, lease in self._changed.items() if slot in self._leases]
-        _keep(kept)
-        closed = [lease.pk for slot, lease in self._changed.items() if slot not in self._leases]
-        if closed:
-            Lease.objects.filter(pk__in=closed).delete()
+        self._stored.make(self._node_id, self._made.values())
+        self._stored.keep(lease for slot, lease in self._changed.items() if slot in self._leases)
+        self._stored.drop(
+            [lease.pk for slot, lease in self._changed.items() if slot not in self._leases]
+        )
 
 
-def spend(changes: Iterable[tuple[LimiterLedger, int, int]]) -> None:
+class Limiter(Protocol):
+    pk: int
+    recall: int
+    recalled_at: float
+
+
+def spend(rows: Rows, changes: Iterable[tuple[Limiter, int, int]]) -> None:
     """Each with what to add to `used`, and what of that was due.
 
     `used <= limit` and `used >= 0` are asked of the row itself, once more.
@@ -222,52 +239,21 @@ def spend(changes: Iterable[tuple[LimiterLedger, int, int]]) -> None:
         (delta, due, limiter.recall, limiter.recalled_at, limiter.pk, delta, due)
         for limiter, delta, due in changes
     ]
-    if not parameters:
-        return
-    with connections["default"].cursor() as cursor:
-        cursor.executemany(SPEND_SQL, parameters)
-        if cursor.rowcount != len(parameters):
-            raise LedgerUnavailable("a limiter row is not what was locked")
+    if rows.spend(parameters) != len(parameters):
+        raise LedgerUnavailable("a limiter row is not what was locked")
 
 
-def _keep(leases: Iterable[Lease]) -> None:
-    """Row by row: Django's bulk_update takes ten times as long to say the same."""
-    parameters = [(lease.amount, lease.spent, lease.answered, lease.pk) for lease in leases]
-    if parameters:
-        with connections["default"].cursor() as cursor:
-            cursor.executemany(KEEP_SQL, parameters)
-
-
-def _find_or_make(draws: Mapping[Key, Draw]) -> set[int]:
-    """The limiters of these windows: the first is made with the grant, the others here."""
-    found = _find(draws)
-    missing = sorted(key for key in draws.keys() - found.keys() if key[2] > NO_WINDOW)
-    if missing:
-        LimiterLedger.objects.bulk_create(
-            (
-                LimiterLedger(
-                    grant_id=grant_id,
-                    index=index,
-                    window=window,
-                    kind=draws[grant_id, index, window].limit.kind,
-                    limit=draws[grant_id, index, window].limit.total,
-                )
-                for grant_id, index, window in missing
-            ),
-            ignore_conflicts=True,
-        )
-        found = _find(draws)
-    return set(found.values())
-
-
-def _find(keys: Iterable[Key]) -> dict[Key, int]:
-    keys = set(keys)
-    rows = LimiterLedger.objects.filter(
-        grant_id__in={grant_id for grant_id, _, _ in keys},
-        window__in={window for _, _, window in keys},
-    ).values_list("grant_id", "index", "window", "pk")
-    return {
-        (grant_id, index, window): pk
-        for grant_id, index, window, pk in rows
-        if (grant_id, index, window) in keys
-    }
+def _make(keys: Iterable[Key], draws: Mapping[Key, Draw]) -> None:
+    LimiterLedger.objects.bulk_create(
+        (
+            LimiterLedger(
+                grant_id=grant_id,
+                index=index,
+                window=window,
+                kind=draws[grant_id, index, window].limit.kind,
+                limit=draws[grant_id, index, window].limit.total,
+            )
+            for grant_id, index, window in keys
+        ),
+        ignore_conflicts=True,
+    )
