@@ -8,6 +8,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
+    path("account/", include("billing.account.urls")),
     path("", include("marketplace.urls")),
     path("", include("billing.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),

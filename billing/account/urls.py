@@ -1,0 +1,20 @@
+"""Everything under /account/: what buyers see of what they bought."""
+
+from django.urls import path
+
+from billing.account import entering, pages
+
+app_name = "dashboard"
+GRANT = "grants/<str:grant_id>/"
+
+urlpatterns = [
+    path("", pages.overview, name="overview"),
+    path("live/", pages.overview_live, name="overview-live"),
+    path("token/", entering.by_token, name="by-token"),
+    path("wallet/", entering.by_wallet, name="by-wallet"),
+    path("leave/", entering.leave, name="leave"),
+    path(GRANT, pages.grant, name="grant"),
+    path(f"{GRANT}live/", pages.grant_live, name="grant-live"),
+    path(f"{GRANT}usage/<str:by>/", pages.usage, name="usage"),
+    path(f"{GRANT}claim/", pages.claim, name="claim"),
+]
