@@ -89,7 +89,12 @@ def login_seed() -> bytes:
 
 
 def login_address() -> str:
-    return address_of(login_seed())
+    return account_of(login_seed())
+
+
+def account_of(seed: bytes) -> str:
+    """The account that this key alone is the master of."""
+    return address_of(seed)
 
 
 def domain() -> str:

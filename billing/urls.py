@@ -4,11 +4,13 @@ from django.urls import path
 
 from billing.api import consuming, grants, logins, purchases, refunds
 from billing.api.waiting import as_waiting_view
+from billing.pages import trials
 
 PURCHASE = "apicharge/v1/purchases/<str:purchase_id>"
 GRANT = "apicharge/v1/grants/<str:grant_id>"
 
 urlpatterns = [
+    path("services/<slug:slug>/trial/", trials.trial, name="trial"),
     path("apicharge/v1/purchases", purchases.Purchases.as_view()),
     path(PURCHASE, purchases.PurchaseStatus.as_view()),
     path(f"{PURCHASE}/authorization", as_waiting_view(purchases.Authorization)),

@@ -14,6 +14,7 @@ from marketplace.endpoints import Endpoint, Sold, endpoints
 from marketplace.indexing import linked_data
 from marketplace.models import Route, RouteQuote, Service
 from marketplace.showing import gate_address, route_plans
+from marketplace.trying.offering import trial_of
 
 ENDPOINTS_SHOWN = 60
 """On the service's own page; the reference has all of them."""
@@ -28,6 +29,7 @@ REFERENCE_POLICY = (
 class Row:
     """An endpoint as the page prints it."""
 
+    key: str
     method: str
     path: str
     summary: str
@@ -40,7 +42,7 @@ class Row:
 
 
 def service(request: HttpRequest, slug: str) -> HttpResponse:
-    found = _gated(slug)
+    found = gated(slug)
     sold = with_prices(found)
     document = importing.current(found)
     callable_ = endpoints(sold, document)
@@ -53,6 +55,7 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "routes": routes,
         "priced": [route for route in routes if route.plans],
         "cheapest": _cheapest(sold),
+        "has_trial": any(trial_of(prices) for _, prices in sold),
         "address": gate_address(found),
         "document": document,
         "endpoints": [_row(found, each) for each in callable_[:ENDPOINTS_SHOWN]],
@@ -67,14 +70,14 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
 
 def reference(request: HttpRequest, slug: str) -> HttpResponse:
     """Its script is large, so it has a page of its own."""
-    found = _gated(slug)
+    found = gated(slug)
     response = render(request, "marketplace/reference.html", {"service": found})
     response.headers["Content-Security-Policy"] = REFERENCE_POLICY
     return response
 
 
 def service_openapi(_request: HttpRequest, slug: str) -> JsonResponse:
-    found = _gated(slug)
+    found = gated(slug)
     document = openapi.document(found, with_prices(found), importing.current(found))
     headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
     return JsonResponse(document, headers=headers)
@@ -90,7 +93,7 @@ def with_prices(of: Service) -> Sold:
     ]
 
 
-def _gated(slug: str) -> Service:
+def gated(slug: str) -> Service:
     gated = Service.objects.gated().select_related("provider", "category")
     return get_object_or_404(gated, slug=slug)
 
@@ -106,6 +109,7 @@ def _cheapest(sold: Sold) -> str:
 def _row(of: Service, endpoint: Endpoint) -> Row:
     operation = endpoint.operation
     return Row(
+        key=operation.key,
         method=operation.method,
         path=operation.path if endpoint.described else endpoint.route.path,
         summary=operation.summary or operation.description.partition("\n")[0][:140],

@@ -4,6 +4,7 @@ from django.views.decorators.cache import cache_control
 
 from marketplace import joining, pages, presenting
 from marketplace.indexing import SITEMAPS, robots
+from marketplace.trying import page
 from marketplace.views import QuotesView, configuration_schema
 
 app_name = "marketplace"
@@ -13,6 +14,7 @@ hourly = cache_control(public=True, max_age=3_600)
 urlpatterns = [
     path("", pages.catalogue, name="catalogue"),
     path("services/<slug:slug>/", presenting.service, name="service"),
+    path("services/<slug:slug>/try/", page.page, name="try"),
     path("services/<slug:slug>/reference/", presenting.reference, name="reference"),
     path("services/<slug:slug>/openapi.json", presenting.service_openapi, name="service-openapi"),
     path("services/<slug:slug>/routes/<slug:route_slug>/", pages.route, name="route"),

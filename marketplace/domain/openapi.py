@@ -35,6 +35,7 @@ NOT_PARAMETERS = frozenset(
 )
 _VERSION = re.compile(r"3\.[01]\.[0-9]+")
 _PATH = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/{}]*")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TEMPLATE = re.compile(r"\{([^{}/]{1,64})\}")
 
 
@@ -225,7 +226,7 @@ def _kept_parameter(given: JsonObject) -> JsonObject | None:
     name, place = given.get("name"), given.get("in")
     if not isinstance(name, str) or not name or not isinstance(place, str):
         return None
-    if place == "header" and name.lower() in NOT_PARAMETERS:
+    if place == "header" and (name.lower() in NOT_PARAMETERS or not _HEADER.fullmatch(name)):
         return None
     kept: JsonObject = {
         "name": name[:LINE_LENGTH_MAX],
