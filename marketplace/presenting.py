@@ -20,7 +20,8 @@ ENDPOINTS_SHOWN = 60
 """On the service's own page; the reference has all of them."""
 REFERENCE_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'; style-src 'self' 'unsafe-inline'"
+    "form-action 'self'; frame-ancestors 'none'; script-src 'self'; "
+    "style-src 'self' 'unsafe-inline'"
 )
 """The reference writes its own style elements. Scripts are ours alone there, too."""
 

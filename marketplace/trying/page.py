@@ -15,10 +15,10 @@ from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from gateway.domain.networks import network_of
 from marketplace import importing, throttling
 from marketplace.domain import calling, sampling
 from marketplace.domain.calling import Call, Incomplete
-from marketplace.domain.networks import network_of
 from marketplace.domain.openapi import Body, Document, Operation, Parameter
 from marketplace.endpoints import Endpoint, endpoints
 from marketplace.models import Service
