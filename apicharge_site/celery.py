@@ -70,6 +70,11 @@ app.conf.update(
             "schedule": RECONCILE_SECONDS,
             "options": {"expires": RECONCILE_SECONDS},
         },
+        "sum usage up": {
+            "task": "billing.tasks.sum_usage",
+            "schedule": 20.0,
+            "options": {"expires": STALE_SECONDS},
+        },
         "forget old usage": {
             "task": "apicharge_site.tasks.forget_usage",
             "schedule": 10.0,

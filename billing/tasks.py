@@ -1,11 +1,13 @@
 """Hints to workers. A task takes ids, may run twice or never, and leaves the deciding to rows."""
 
 import time
+from datetime import UTC, datetime
 
 from celery import shared_task
 
 from billing import advancing, channels, conf, following, noting, posting, tidying
 from billing.domain.errors import NetworkUnavailable
+from billing.shops import summing
 from billing.webhooks import delivering
 
 
@@ -40,6 +42,13 @@ def deliver() -> None:
     now_s = time.time()
     delivering.deliver_due(now_s=now_s)
     posting.send_due(now_s=now_s)
+
+
+@shared_task(ignore_result=True)
+def sum_usage() -> None:
+    now = datetime.fromtimestamp(time.time(), UTC)
+    summing.sum_up(now)
+    summing.forget(now)
 
 
 @shared_task(ignore_result=True, throws=(NetworkUnavailable,))

@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.decorators import secure_admin_login
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext as _
@@ -30,6 +31,10 @@ class Screen:
     shown_to: Callable[[HttpRequest], bool] = lambda _request: True
 
 
+Dashboard = Callable[[HttpRequest], TemplateResponse | None]
+"""The first page, of whoever it has one for."""
+
+
 class ConsoleSite(AdminSite):
     site_header = "ApiCharge console"
     site_title = "ApiCharge console"
@@ -40,6 +45,7 @@ class ConsoleSite(AdminSite):
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self.screens: list[Screen] = []
+        self.dashboards: list[Dashboard] = []
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -67,6 +73,14 @@ class ConsoleSite(AdminSite):
         )
         rest = (url for url in super().get_urls() if getattr(url, "name", "") not in DOORS_LEFT_OUT)
         return [*screens, *rest]
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        for dashboard in self.dashboards:
+            if (shown := dashboard(request)) is not None:
+                return shown
+        return super().index(request, extra_context)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         play = settings.CHAIN.is_play

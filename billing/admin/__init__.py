@@ -7,6 +7,7 @@ and back. One module a resource.
 from billing.admin import (
     audit,
     channels,
+    dashboard,
     discrepancies,
     keys,
     payments,
@@ -15,5 +16,5 @@ from billing.admin import (
     trails,
 )
 
-__all__ = ["audit", "channels", "discrepancies", "keys"]
+__all__ = ["audit", "channels", "dashboard", "discrepancies", "keys"]
 __all__ += ["payments", "purchases", "refunds", "trails"]

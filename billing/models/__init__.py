@@ -19,8 +19,10 @@ from billing.models.purchases import (
     Purchase,
 )
 from billing.models.refunds import Refund
+from billing.models.shops import GrantDay, RouteDay, SummedUntil
 from billing.models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = ["AuditEntry", "AuditHead", "ChainTransaction", "ChannelAccount", "Discrepancy"]
 __all__ += ["OPEN_PER_BUYER", "EventCursor", "GrantedToken", "IdempotentRequest", "Payment"]
+__all__ += ["GrantDay", "RouteDay", "SummedUntil"]
 __all__ += ["Letter", "Purchase", "Refund", "WebhookDelivery", "WebhookEndpoint"]

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 
 from marketplace.admin.scoping import seller
@@ -33,11 +33,11 @@ def shop_of(request: HttpRequest) -> Provider:
     return found
 
 
-def page(request: HttpRequest, template: str, **context: object) -> HttpResponse:
+def page(request: HttpRequest, template: str, **context: object) -> TemplateResponse:
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
 
 
-def choose(request: HttpRequest, title: str) -> HttpResponse:
+def choose(request: HttpRequest, title: str) -> TemplateResponse:
     """For staff: whose shop?"""
     providers = Provider.objects.order_by("name")[:500]
     return page(request, "admin/marketplace/choose.html", title=title, providers=providers)

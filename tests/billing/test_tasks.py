@@ -49,6 +49,7 @@ def test_tasks_are_hints_without_results_or_moments(settings: object) -> None:
         "deliver",
         "follow",
         "reconcile",
+        "sum_usage",
         "tidy",
         "top_up",
     }
@@ -58,4 +59,5 @@ def test_tasks_are_hints_without_results_or_moments(settings: object) -> None:
     assert scheduled.pop("billing.tasks.tidy") == scheduled.pop("billing.tasks.top_up") == 60.0
     assert scheduled.pop("billing.tasks.reconcile") == 3600.0
     assert scheduled.pop("billing.tasks.deliver") == 2.0
+    assert scheduled.pop("billing.tasks.sum_usage") == 20.0
     assert max(scheduled.values()) <= 1.0

@@ -1,0 +1,1 @@
+"""What a provider's shop did: summed up behind the calls, shown on its dashboard."""

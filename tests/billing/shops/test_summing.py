@@ -1,0 +1,72 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.models import GrantDay, RouteDay, SummedUntil
+from billing.shops import summing
+from gateway.models import UsageMinute
+from marketplace.models import RouteQuote
+from tests.billing.shops import customs
+from tests.marketplace import shop
+
+NOW = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def price() -> RouteQuote:
+    return shop.stall("Alba")
+
+
+def test_each_minute_is_added_once_and_only_when_it_is_over(price: RouteQuote) -> None:
+    bought = customs.purchase(price, "buyer", NOW)
+    customs.minute(price, NOW - timedelta(minutes=5), bought.pk, refusals={"rate-exceeded": 2})
+    customs.minute(price, NOW - timedelta(minutes=4), bought.pk, calls=30, upstream_failures=3)
+    late = customs.minute(price, NOW, bought.pk, calls=7)
+    for _ in range(3):
+        summing.sum_up(NOW)
+    day = RouteDay.objects.get()
+    assert (day.calls, day.failures, day.refusals) == (40, 3, {"rate-exceeded": 2})
+    assert sum(day.latencies) == 40
+    grant = GrantDay.objects.get()
+    assert (grant.calls, grant.refused, grant.peak, grant.minutes) == (40, 2, 30, 2)
+    assert grant.buyer == bought.buyer
+    [rest] = summing.unsummed(price.route.service.provider_id, 10)
+    assert rest.calls == late.calls
+    summing.sum_up(NOW + timedelta(minutes=5))
+    assert RouteDay.objects.get().calls == 47
+    assert summing.unsummed(price.route.service.provider_id, 10) == []
+
+
+def test_parts_are_bounded_and_come_to_the_same(
+    price: RouteQuote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summing, "ROWS_AT_ONCE", 3)
+    customs.minutes(price, NOW - timedelta(hours=1), 20)
+    summing.sum_up(NOW)
+    assert RouteDay.objects.get().calls == 200
+    assert not GrantDay.objects.exists()
+
+
+def test_days_are_apart_and_calls_of_nobody_are_not_counted(price: RouteQuote) -> None:
+    customs.minute(price, NOW - timedelta(days=1))
+    customs.minute(price, NOW - timedelta(minutes=9))
+    UsageMinute.objects.create(minute=NOW - timedelta(minutes=9), refusals={"route-not-found": 5})
+    summing.sum_up(NOW)
+    assert list(RouteDay.objects.order_by("day").values_list("day__day", "calls")) == [
+        (20, 10),
+        (21, 10),
+    ]
+
+
+def test_without_usage_it_begins_now(price: RouteQuote) -> None:
+    summing.sum_up(NOW)
+    assert SummedUntil.objects.get().minute == datetime(2026, 11, 21, 11, 58, tzinfo=UTC)
+
+
+def test_old_days_are_forgotten(price: RouteQuote) -> None:
+    customs.minute(price, NOW - timedelta(days=500))
+    customs.minute(price, NOW - timedelta(days=5))
+    summing.sum_up(NOW)
+    summing.forget(NOW)
+    assert RouteDay.objects.count() == 1
