@@ -8,7 +8,7 @@ import gc
 import os
 from collections.abc import Awaitable, Callable
 
-from channels.routing import ProtocolTypeRouter
+from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
@@ -21,6 +21,7 @@ from apicharge_site import bounding, forwarded, gating  # noqa: E402
 from apicharge_site.health import PATHS, Health  # noqa: E402
 from apicharge_site.metrics import PATH as METRICS_PATH  # noqa: E402
 from apicharge_site.metrics import Metrics  # noqa: E402
+from billing.routing import LIVE_PAGES  # noqa: E402
 from gateway.asgi import Receive, Reply, Scope, Send, answer, answer_handshake  # noqa: E402
 
 gate = gating.mounted()
@@ -28,6 +29,7 @@ checks = {"database": gating.database_answers}
 metrics = Metrics(settings.METRICS_TOKEN, gate.figures if gate is not None else tuple)
 health = Health({**checks, "routes": gate.is_ready} if gate is not None else checks)
 serves_site = settings.ROLE in {"all", "console"}
+live_pages: Application = URLRouter(LIVE_PAGES)
 site = bounding.bounded(django_application, settings.ORIGIN)
 OBJECTS_BEFORE_COLLECTION = 10_000
 NOT_HERE = Reply(404, [(b"content-type", b"text/plain")], b"This node answers gated routes only.\n")
@@ -49,6 +51,8 @@ def http(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
 async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
     if gate is not None and gate.owns(scope):
         await gate.websocket(scope, receive, send)
+    elif serves_site and any(page.pattern.match(scope["path"][1:]) for page in LIVE_PAGES):
+        await live_pages(scope, receive, send)
     else:
         await answer_handshake(scope, send, NO_SOCKET)
 

@@ -86,6 +86,11 @@ EXPIRED_KEPT_DAYS = env.int("APICHARGE_EXPIRED_KEPT_DAYS", default=30)
 if EXPIRED_KEPT_DAYS < 1:
     raise state.Misconfigured("APICHARGE_EXPIRED_KEPT_DAYS must be 1 or more.")
 
+# Where a payment can be looked at; {transaction} is its hash.
+EXPLORER = env.str("APICHARGE_EXPLORER", default=chains.EXPLORERS.get(CHAIN.name, ""))
+# Who sells the assets for money from a bank (SEP-24): CODE=https://….
+ANCHORS = chains.anchors(env.list("APICHARGE_ANCHORS", default=[]), CHAIN)
+
 SECRET_KEY = state.secret_key(HOME, env.str("APICHARGE_SECRET_KEY", default=""), PRODUCTION)
 ALLOWED_HOSTS = env.list("APICHARGE_HOSTS", default=["*"] if not PRODUCTION else [])
 CSRF_TRUSTED_ORIGINS = [ORIGIN]

@@ -29,6 +29,8 @@ class Conf:
     rpc_url: str
     expired_kept_s: int
     channels: int
+    announces: bool
+    """Processes share a Channels layer, so that one hears what another did."""
 
 
 def conf() -> Conf:
@@ -38,6 +40,7 @@ def conf() -> Conf:
         rpc_url=settings.RPC_URL,
         expired_kept_s=settings.EXPIRED_KEPT_DAYS * 86_400,
         channels=settings.CHANNELS,
+        announces=bool(settings.REDIS_URL),
     )
 
 

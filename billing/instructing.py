@@ -70,17 +70,8 @@ def signable(
     if not offers:
         return None
     quote = min(offers, key=lambda offer: (offer.amount, offer.digest))
-    open_ = Purchase.objects.filter(
-        buyer=buyer,
-        digest=quote.digest,
-        state=State.INSTRUCTED,
-        access_key=conf.rail().account_key(buyer).hex(),
-        expires_at_s__gte=int(now_s) + LEFT_SECONDS_MIN,
-    )
-    fresh = open_.filter(
-        Q(valid_until=None) | Q(valid_until__gte=followed_ledger() + LEFT_LEDGERS_MIN)
-    ).first()
-    if fresh is not None:
+    wish = Wish(quote, buyer, conf.rail().account_key(buyer), client_network)
+    if (fresh := begun(wish, now_s=now_s)) is not None:
         return answer(fresh)
     if not throttling.allows(
         "signable",
@@ -90,11 +81,24 @@ def signable(
         now_s=now_s,
     ):
         return None
-    wish = Wish(quote, buyer, conf.rail().account_key(buyer), client_network)
     try:
         return answer(instruct(wish, now_s=now_s))
     except BillingError:
         return None
+
+
+def begun(wish: Wish, *, now_s: float) -> Purchase | None:
+    """The same wish's instruction, when there is one that can still be signed."""
+    same = Purchase.objects.filter(
+        buyer=wish.buyer,
+        digest=wish.quote.digest,
+        state=State.INSTRUCTED,
+        access_key=wish.access_key.hex(),
+        expires_at_s__gte=int(now_s) + LEFT_SECONDS_MIN,
+    )
+    return same.filter(
+        Q(valid_until=None) | Q(valid_until__gte=followed_ledger() + LEFT_LEDGERS_MIN)
+    ).first()
 
 
 def quote_from(document: object) -> SignedQuote:

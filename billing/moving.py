@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from django.db import transaction
 
-from billing import auditing
+from billing import announcing, auditing
 from billing.domain.purchases import TRANSITIONS, Event, State, allows
 from billing.models import Purchase
 
@@ -41,6 +41,7 @@ def move(
                     now_s=now_s,
                     detail={"from": state.value, "to": new.value, **(detail or {})},
                 )
+                announcing.moved(purchase_id)
                 return True
     raise AssertionError(f"{purchase_id} moves faster than it can be read")
 

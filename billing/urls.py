@@ -1,16 +1,25 @@
-"""Everything under /apicharge/v1/ but the quotes, and the key set."""
+"""The pages of a purchase, everything under /apicharge/v1/ but the quotes, and the key set."""
 
 from django.urls import path
 
 from billing.api import consuming, grants, logins, purchases, refunds
 from billing.api.waiting import as_waiting_view
-from billing.pages import trials
+from billing.pages import checkout, faucet, purchase, trials
 
 PURCHASE = "apicharge/v1/purchases/<str:purchase_id>"
 GRANT = "apicharge/v1/grants/<str:grant_id>"
+PAGE = "purchases/<str:purchase_id>/<str:secret>/"
+
+app_name = "billing"
 
 urlpatterns = [
     path("services/<slug:slug>/trial/", trials.trial, name="trial"),
+    path("checkout/friendbot", faucet.friendbot, name="friendbot"),
+    path("checkout/funds/", checkout.funds, name="funds"),
+    path("checkout/<slug:slug>/<slug:route_slug>/", checkout.checkout, name="checkout"),
+    path(PAGE, purchase.page, name="purchase"),
+    path(f"{PAGE}sign", purchase.sign, name="sign"),
+    path(f"{PAGE}instruction.json", purchase.instruction, name="instruction"),
     path("apicharge/v1/purchases", purchases.Purchases.as_view()),
     path(PURCHASE, purchases.PurchaseStatus.as_view()),
     path(f"{PURCHASE}/authorization", as_waiting_view(purchases.Authorization)),

@@ -53,6 +53,8 @@ def robots(_request: HttpRequest) -> HttpResponse:
     lines = [
         "User-agent: *",
         "Disallow: /admin/",
+        "Disallow: /checkout/",
+        "Disallow: /purchases/",
         f"Disallow: {settings.GATE_PREFIX}",
         f"Sitemap: {settings.ORIGIN}/sitemap.xml",
     ]

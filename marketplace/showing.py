@@ -40,6 +40,7 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class RoutePlans:
     identifier: str
+    slug: str
     name: str
     description: str
     path: str
@@ -87,6 +88,7 @@ def route_plans(service: Service, route: Route, prices: Iterable[RouteQuote]) ->
     address = f"{gate_address(service)}{quote(route.path, safe='/%')}"
     return RoutePlans(
         identifier=f"{service.slug}/{route.slug}",
+        slug=route.slug,
         name=route.name,
         description=route.description,
         path=route.path,

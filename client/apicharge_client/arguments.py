@@ -26,6 +26,9 @@ def parser() -> argparse.ArgumentParser:
     grants = commands.add_parser("grants", parents=[common], help="what is held, and left of it")
     grants.add_argument("--offline", action="store_true", help="without asking what is left")
     _token(commands.add_parser("token", parents=[common], help="derive an access token"))
+    sign = commands.add_parser("sign", parents=[common], help="sign a purchase of a web page")
+    sign.add_argument("url", metavar="URL", help="the address that the page shows")
+    sign.add_argument("--budget", action="append", type=_budget, metavar="USDC:2.5")
     keygen = commands.add_parser("keygen", parents=[common], help="make a buyer key")
     keygen.add_argument("file", type=Path)
     return whole

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import httpx
 
-from apicharge_client import calling, keys, remaining, showing
+from apicharge_client import calling, keys, remaining, showing, signing
 from apicharge_client.addressing import Place, locate
 from apicharge_client.arguments import GATEWAY, parser
 from apicharge_client.buying import Buyer
@@ -83,6 +83,13 @@ def _token(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _sign(arguments: argparse.Namespace) -> int:
+    with _client() as client:
+        quote, signed = run(signing.sign(_buyer(arguments, needs_key=True), arguments.url), client)
+    showing.signature(quote, signed, as_json=arguments.json)
+    return 0
+
+
 def _keygen(arguments: argparse.Namespace) -> int:
     key = keys.generate(arguments.file)
     showing.key(key.address, arguments.file, as_json=arguments.json)
@@ -143,5 +150,6 @@ COMMANDS = {
     "call": _call,
     "grants": _grants,
     "token": _token,
+    "sign": _sign,
     "keygen": _keygen,
 }

@@ -1,5 +1,6 @@
 """What the commands print, for people or as JSON. Secrets only where they were asked for."""
 
+import base64
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,16 @@ def grant(origin: str, held: Grant, *, bought: bool, as_json: bool) -> None:
     _line(f"  grant {held.id}, until {_when(held.expires_at)}")
     if not bought:
         _line("  To buy another, perhaps because it is used up: --again")
+
+
+def signature(quote: Quote, signed: bytes, *, as_json: bool) -> None:
+    text = base64.b64encode(signed).decode()
+    if as_json:
+        _json({"signature": text, "route": quote.route, "price": quote.price})
+        return
+    _line(f"{quote.name} for {quote.route}: {quote.price} to {quote.payee}")
+    _line("Paste this signature:")
+    _line(text)
 
 
 def grants(

@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from stellar_sdk import Address, Keypair, Network, StrKey, xdr
 from stellar_sdk import Asset as StellarAsset
@@ -40,6 +41,11 @@ PASSPHRASES = {
     "pubnet": Network.PUBLIC_NETWORK_PASSPHRASE,
 }
 
+
+EXPLORERS = {
+    "testnet": "https://stellar.expert/explorer/testnet/tx/{transaction}",
+    "pubnet": "https://stellar.expert/explorer/public/tx/{transaction}",
+}
 
 CODE = re.compile(r"[A-Za-z0-9]{1,12}")
 CONTRACT_SALT = hashlib.sha256(b"apicharge purchase contract 1").digest()
@@ -168,6 +174,29 @@ def more_assets(given: Sequence[str]) -> dict[str, str]:
             raise ChainError(f"APICHARGE_ASSETS: {code} has an issuer already.")
         found[code] = issuer
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A service that sells an asset for money from a bank or a card (SEP-24)."""
+
+    code: str
+    url: str
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.url).netloc
+
+
+def anchors(given: Sequence[str], of: Chain) -> tuple[Anchor, ...]:
+    """Of `CODE=https://…`."""
+    found = []
+    for each in given:
+        code, _, url = each.partition("=")
+        if code not in of.assets or not url.startswith("https://") or not urlsplit(url).netloc:
+            raise ChainError(f"APICHARGE_ANCHORS: {each!r} is not CODE=https://… of an asset here.")
+        found.append(Anchor(code, url))
+    return tuple(found)
 
 
 def asset_contract(code: str, issuer: str, passphrase: str) -> str:

@@ -28,6 +28,8 @@ def test_robots_may_read_the_catalogue_and_nothing_gated(client: Client) -> None
     assert client.get("/robots.txt").content.decode().splitlines() == [
         "User-agent: *",
         "Disallow: /admin/",
+        "Disallow: /checkout/",
+        "Disallow: /purchases/",
         "Disallow: /gate/",
         "Sitemap: https://market.example/sitemap.xml",
     ]

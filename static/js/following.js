@@ -1,0 +1,29 @@
+// Follows a purchase over a WebSocket: what happens is marked, and at its end the page is loaded
+// anew. A connection that breaks is made again; the server knows everything that was missed.
+const ENDS = new Set(["granted", "expired", "rejected", "failed"]);
+const AGAIN_MS = 1500;
+
+export function follow({ socket, state }) {
+  const address = new URL(socket, location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  const opened = new WebSocket(address);
+  let known = state;
+  opened.addEventListener("message", ({ data }) => {
+    const told = JSON.parse(data);
+    if (ENDS.has(told.status)) return location.reload();
+    known = told.status;
+    mark(told);
+  });
+  opened.addEventListener("close", () => {
+    setTimeout(() => follow({ socket, state: known }), AGAIN_MS);
+  });
+}
+
+function mark({ status, words }) {
+  const steps = [...document.querySelectorAll("#steps li")];
+  const reached = steps.findIndex((step) => step.dataset.state === status);
+  steps.forEach((step, at) => step.classList.toggle("done", at <= reached));
+  if (words && reached >= 0) steps[reached].textContent = words;
+  document.getElementById("unknown").hidden = status !== "submitted";
+  if (status !== "instructed") document.getElementById("ways")?.closest("section").remove();
+}

@@ -1,0 +1,98 @@
+// A purchase's page: signs, follows, and at the end makes the access token.
+import { base64, base64url, fromHex } from "./bytes.js";
+import { checked } from "./checking.js";
+import { countDown } from "./counting-down.js";
+import { accessToken } from "./deriving.js";
+import { follow } from "./following.js";
+import { connected, Refusal, signature } from "./freighter.js";
+import { forget, kept } from "./keys.js";
+import { acting, reveal, say } from "./saying.js";
+import { held, signedWith } from "./test-wallet.js";
+
+const page = JSON.parse(document.getElementById("purchase-page").textContent);
+const ways = document.getElementById("ways");
+
+async function send(signer, signed) {
+  const answer = await fetch(page.authorization, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ signer, signature: signed }),
+  });
+  if (!answer.ok) throw Object.assign(new Error("refused"), { detail: (await answer.json()).detail });
+}
+
+const WAYS = {
+  async page() {
+    const wallet = held();
+    await send(wallet.address, base64(await signedWith(wallet, await checked(page))));
+  },
+  async freighter() {
+    await checked(page);
+    const asked = { script: ways.dataset.freighter, passphrase: page.passphrase };
+    if ((await connected(asked)) !== page.buyer) throw new Refusal("other-account");
+    const preimage = page.instruction.preimage_xdr;
+    await send(page.buyer, await signature({ ...asked, address: page.buyer, preimage }));
+  },
+};
+
+function offerSigning() {
+  reveal(ways);
+  const isOurs = held()?.address === page.buyer;
+  document.getElementById("page-way").hidden = !isOurs;
+  for (const button of ways.querySelectorAll("[data-way]")) {
+    button.addEventListener("click", () => acting(button, WAYS[button.dataset.way]));
+  }
+  const way = sessionStorage.getItem("apicharge.way");
+  sessionStorage.removeItem("apicharge.way");
+  if (way === "page" && !isOurs) return;
+  ways.querySelector(`[data-way="${way}"]`)?.click();
+}
+
+const shownBefore = `apicharge.shown.${page.id}`;
+
+async function showToken() {
+  const key = kept(fromHex(page.access_key));
+  const accessKey = base64url(key.seed);
+  const token = await accessToken({
+    grant: page.grant,
+    accessKey,
+    expiresAt: page.grant_expires_at,
+  });
+  document.getElementById("access-token").textContent = token;
+  const lines = {
+    APICHARGE_URL: page.address,
+    APICHARGE_TOKEN: token,
+    APICHARGE_GRANT: page.grant,
+    APICHARGE_ACCESS_KEY: accessKey,
+  };
+  const text = Object.entries(lines).map(([name, value]) => `${name}=${value}\n`);
+  document.getElementById("env").href = URL.createObjectURL(new Blob(text));
+  localStorage.setItem(shownBefore, "1");
+  only("with-key");
+}
+
+function only(shown) {
+  for (const id of ["with-key", "shown-before", "without-key"]) {
+    document.getElementById(id).hidden = id !== shown;
+  }
+}
+
+async function offerToken() {
+  if (kept(fromHex(page.access_key)) === null) return;
+  if (localStorage.getItem(shownBefore) === null) return showToken();
+  only("shown-before");
+  const another = document.getElementById("another");
+  another.addEventListener("click", () => acting(another, showToken));
+  document.getElementById("forget").addEventListener("click", () => {
+    forget(fromHex(page.access_key));
+    only("without-key");
+  });
+}
+
+if (ways !== null) offerSigning();
+if (page.grant !== null) offerToken().catch(() => say("no-ed25519"));
+if (page.socket && page.state !== "granted") follow(page);
+countDown(document.getElementById("countdown"), {
+  now: page.now,
+  expires_at: page.quote.expires_at,
+});
