@@ -4,12 +4,15 @@ from ipaddress import ip_network
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailConfirmationMixin
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.urls import reverse
 
+from accounts import sealing
 from gateway.domain.networks import UNKNOWN, network_of
 
 STAGES = {
@@ -43,8 +46,35 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_login_stages(self) -> list[str]:
         return [STAGES.get(stage, stage) for stage in super().get_login_stages()]
 
+    def get_reauthentication_methods(
+        self, user: AbstractBaseUser | AnonymousUser
+    ) -> list[dict[str, str]]:
+        """Whoever has a second factor confirms with it: the password alone is what thieves have."""
+        methods: list[dict[str, str]] = super().get_reauthentication_methods(user)
+        if not user.is_authenticated or not is_mfa_enabled(user):
+            return methods
+        return [each for each in methods if each["id"] != "reauthenticate"]
+
     def format_email_subject(self, subject: str) -> str:
         return f"ApiCharge: {' '.join(subject.split())}"
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: str) -> str:
+        login = super()._get_login_attempts_cache_key(request, **credentials)
+        return f"{self.get_client_ip(request)} {login}"
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    """Seeds of codes are sealed: whoever reads the database cannot make codes."""
+
+    def encrypt(self, text: str) -> str:
+        return sealing.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return sealing.opened(encrypted_text)
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        entity: dict[str, str] = super().get_public_key_credential_rp_entity()
+        return {**entity, "name": "ApiCharge"}
 
 
 def _is_staff(request: HttpRequest) -> bool:

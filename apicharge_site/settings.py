@@ -121,6 +121,7 @@ INSTALLED_APPS = [
     "channels",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "allauth.usersessions",
     "apicharge_site",
     "gateway",
@@ -199,7 +200,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
 ]
 
-# Attempts count by client network, not by name: a stranger cannot lock anybody out.
+# Attempts count by client network, or by it and the name: a stranger cannot lock anybody out.
+# Codes of a second factor count by account: to try one takes the password.
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "account_login"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
@@ -212,10 +214,18 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = SCHEME
 ACCOUNT_RATE_LIMITS = {
     "login": "30/5m/ip",
-    "login_failed": "30/5m/ip",
+    "login_failed": "30/5m/ip,10/5m/key",
     "signup": "20/5m/ip",
     "reset_password": "20/5m/ip,5/5m/key",
 }
+MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
+MFA_FORMS = {"add_webauthn": "accounts.passkeys.AddPasskey"}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "ApiCharge"
+MFA_TOTP_TOLERANCE = 1  # Half a minute that a telephone's clock is off.
+MFA_ALLOW_UNVERIFIED_EMAIL = not MAILS_ARE_SENT
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not ORIGIN.startswith("https://")  # Browsers: localhost.
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]
