@@ -9,7 +9,7 @@ import secrets
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
-from billing import auditing, conf
+from billing import asking, auditing, conf
 from billing.domain import refunds
 from billing.domain.errors import NotFound, RefundRefused
 from billing.domain.purchases import PAID
@@ -100,6 +100,8 @@ def _look_after(refund: Refund, *, now_s: float) -> None:
         case Transferred(ledger):
             with transaction.atomic():
                 moved = _move(refund, Event.PAY, now_s=now_s, ledger=ledger, due_at_ms=None)
+                if moved:
+                    asking.paid(refund.purchase_id, now_s=now_s)
                 if moved and refund.ends_grant:
                     revoking.revoke(refund.purchase_id)
         case TransferFailed(ledger, detail):

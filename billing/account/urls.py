@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.account import entering, pages
+from billing.account import acts, entering, pages, receipts
 
 app_name = "dashboard"
 GRANT = "grants/<str:grant_id>/"
@@ -13,8 +13,15 @@ urlpatterns = [
     path("token/", entering.by_token, name="by-token"),
     path("wallet/", entering.by_wallet, name="by-wallet"),
     path("leave/", entering.leave, name="leave"),
+    path("receipts/", receipts.listed, name="receipts"),
+    path("receipts.csv", receipts.sheet, name="receipts-csv"),
+    path("spending/", receipts.spending, name="spending"),
     path(GRANT, pages.grant, name="grant"),
     path(f"{GRANT}live/", pages.grant_live, name="grant-live"),
     path(f"{GRANT}usage/<str:by>/", pages.usage, name="usage"),
     path(f"{GRANT}claim/", pages.claim, name="claim"),
+    path(f"{GRANT}revoke/", acts.revoke, name="revoke"),
+    path(f"{GRANT}refund/", acts.refund, name="refund"),
+    path(f"{GRANT}refund/withdraw/", acts.take_back, name="take-back"),
+    path(f"{GRANT}report/", acts.report, name="report"),
 ]

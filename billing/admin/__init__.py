@@ -14,7 +14,9 @@ from billing.admin import (
     purchases,
     refunds,
     trails,
+    wishes,
 )
 
 __all__ = ["audit", "channels", "dashboard", "discrepancies", "keys"]
 __all__ += ["payments", "purchases", "refunds", "trails"]
+__all__ += ["wishes"]

@@ -2,17 +2,16 @@
 
 import time
 
-from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing import auditing, keys
+from billing import keys
 from billing.api import answers, bodies, credentials
 from billing.api.endpoint import ID, Endpoint
 from billing.domain.errors import NotFound
-from gateway.domain.tokens import AccessToken
-from gateway.ledgers import reading, revoking
+from billing.withdrawing import withdraw
+from gateway.ledgers import reading
 
 
 class GrantUsage(Endpoint):
@@ -41,7 +40,7 @@ class Revocation(Endpoint):
         body = bodies.RevokeBody(data=request.data)
         body.is_valid(raise_exception=True)
         token_id = body.validated_data.get("token", "")
-        _revoke(token, token_id)
+        withdraw(grant_id, token_id, actor=token.grant.buyer, now_s=time.time())
         return Response({"grant": grant_id, "token": token_id or None, "revoked": True})
 
 
@@ -60,16 +59,3 @@ def _grant_id(grant_id: str) -> str:
     if ID.fullmatch(grant_id) is None:
         raise NotFound("There is no such grant.")
     return grant_id
-
-
-@transaction.atomic
-def _revoke(token: AccessToken, token_id: str) -> None:
-    grant = token.grant
-    if revoking.revoke(grant.id, token_id):
-        auditing.record(
-            action="grant.revoke",
-            subject=grant.id,
-            now_s=time.time(),
-            actor=grant.buyer,
-            detail={"token": token_id},
-        )
