@@ -11,7 +11,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
 # Many tests wait for processes that they started: two workers more than there are cores.
 TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+# What is never imported need not be compiled.
+INSTALL := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
 .PHONY: help demo run test autobahn check bench contract contract-test fmt soak requirements clean

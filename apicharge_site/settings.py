@@ -106,7 +106,7 @@ MAILS_ARE_SENT = "console" not in str(MAILS["EMAIL_BACKEND"])
 globals().update(MAILS)
 
 INSTALLED_APPS = [
-    "daphne",
+    "apicharge_site",  # Before what has a `runserver` of its own.
     "unfold.apps.BasicAppConfig",  # Before the admin: its templates take the place of Django's.
     "marketplace.apps.ConsoleConfig",
     "django.contrib.auth",
@@ -114,7 +114,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.sitemaps",
-    "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
@@ -123,7 +122,6 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
-    "apicharge_site",
     "gateway",
     "accounts",
     "marketplace",

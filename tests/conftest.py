@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import flushing
+from tests import flushing, nursery
 
 pytest_plugins = ["tests.databases"]  # One PostgreSQL for the whole run.
 
@@ -28,3 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _rank(path: Path) -> int:
     inside = path.relative_to(Path(__file__).parent).as_posix()
     return next((rank for rank, one in enumerate(SLOW) if inside.startswith(one)), len(SLOW))
+
+
+def pytest_unconfigure() -> None:
+    nursery.end()

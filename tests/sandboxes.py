@@ -1,16 +1,18 @@
 """Sandbox networks for tests: each its own process on a free port, with its own ledger file."""
 
 import contextlib
+import os
 import select
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
+
+from tests import nursery
 
 ROOT = Path(__file__).parents[1]
 READY_WITHIN_S = 20.0
@@ -25,7 +27,8 @@ class SandboxDidNotStart(RuntimeError):
 class RunningSandbox:
     url: str
     home: Path
-    process: "subprocess.Popen[str]"
+    process: nursery.Child
+    said: IO[str]
 
     @property
     def port(self) -> int:
@@ -48,26 +51,28 @@ class RunningSandbox:
         if self.process.poll() is None:
             self.process.send_signal(number)
         self.process.wait(STOP_WITHIN_S)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.said.close()
 
 
 def start_sandbox(
     home: Path, *words: str, close_ms: int = 50, signers: Sequence[bytes] = (), port: int = 0
 ) -> RunningSandbox:
     """`signers` are the public keys whose quotes the purchase contract accepts."""
-    command = [sys.executable, "-m", "billing.sandbox"]
-    command += ["--home", str(home), "--port", str(port), "--close-ms", str(close_ms)]
-    command += words
+    arguments = ["--home", str(home), "--port", str(port), "--close-ms", str(close_ms)]
+    arguments += words
     for signer in signers:
-        command += ["--signer", signer.hex()]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    line = _first_line(process)
+        arguments += ["--signer", signer.hex()]
+    reading, writing = os.pipe()
+    process = nursery.start("billing.sandbox", *arguments, output=writing, errors=2)
+    os.close(writing)
+    said = os.fdopen(reading)
+    line = _first_line(process, said)
     if not line.startswith("Sandbox network ready on "):
         process.kill()
-        process.communicate(timeout=STOP_WITHIN_S)
+        process.wait(STOP_WITHIN_S)
+        said.close()
         raise SandboxDidNotStart(line or f"exit status {process.returncode}")
-    return RunningSandbox(line.rpartition(" ")[2].strip(), home, process)
+    return RunningSandbox(line.rpartition(" ")[2].strip(), home, process, said)
 
 
 @contextlib.contextmanager
@@ -81,14 +86,13 @@ def running_sandbox(
         sandbox.stop()
 
 
-def _first_line(process: "subprocess.Popen[str]") -> str:
+def _first_line(process: nursery.Child, said: IO[str]) -> str:
     """What the process says first; empty when it ends or stays silent."""
-    assert process.stdout is not None
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
-        ready, _, _ = select.select([process.stdout], [], [], 0.1)
+        ready, _, _ = select.select([said], [], [], 0.1)
         if ready:
-            return process.stdout.readline()
+            return said.readline()
         if process.poll() is not None:
             return ""
     return ""

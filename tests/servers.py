@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import httpx
 
 from apicharge_site.state import secret_file
 from gateway.domain import ed25519
+from tests import nursery
 from tests.sandboxes import RunningSandbox, start_sandbox
 from tests.waiting import until
 
@@ -48,19 +48,16 @@ class Process:
     environment: Mapping[str, str]
     log: Path
     pass_fds: tuple[int, ...] = ()
-    _running: subprocess.Popen[bytes] | None = None
+    _running: nursery.Child | None = None
 
     def start(self, *, prefix: Sequence[str] = TETHERED) -> None:
         with self.log.open("ab") as log:
-            self._running = subprocess.Popen(
-                [sys.executable, "-m", *prefix, *self.command],
-                cwd=ROOT,
-                env={**os.environ, **self.environment},
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
+            self._running = nursery.start(
+                *prefix,
+                *self.command,
+                environment=self.environment,
+                output=log,
                 pass_fds=self.pass_fds,
-                start_new_session=True,
             )
 
     @property
@@ -73,10 +70,7 @@ class Process:
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
         assert self._running is not None
-        status = self._running.wait(seconds)
-        if self._running.stdin is not None:
-            self._running.stdin.close()
-        return status
+        return self._running.wait(seconds)
 
     def signal(self, number: int) -> None:
         assert self._running is not None
@@ -147,17 +141,11 @@ class RunningServer:
 
     def manage(self, *arguments: str) -> str:
         """What `manage.py ARGUMENT…` prints, run beside the servers."""
-        ended = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=START_SECONDS,
+        status, said = nursery.run(
+            "manage", *arguments, environment=self.environment, seconds=START_SECONDS
         )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return ended.stdout
+        assert status == 0, said
+        return said
 
     def python(self, code: str) -> str:
         """What Python CODE prints with the servers' database at hand."""

@@ -17,27 +17,19 @@ from stellar_sdk.exceptions import ConnectionError as SdkConnectionError
 
 from billing.management.commands.sandbox import own_signer
 from gateway.domain import ed25519
+from tests import nursery
 from tests.certificates import Authority
 from tests.sandboxes import ROOT, SandboxDidNotStart, running_sandbox, start_sandbox
 
 
-def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "billing.sandbox", *arguments]
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | environment,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+def run(*arguments: str, **environment: str) -> tuple[int, str]:
+    return nursery.run("billing.sandbox", *arguments, environment=environment, seconds=30)
 
 
 def test_refuses_to_start_in_production(tmp_path: Path) -> None:
-    ended = run("--home", str(tmp_path), "--port", "0", APICHARGE_PRODUCTION="1")
-    assert ended.returncode == 1
-    assert "does not start under APICHARGE_PRODUCTION" in ended.stderr
+    status, said = run("--home", str(tmp_path), "--port", "0", APICHARGE_PRODUCTION="1")
+    assert status == 1
+    assert "does not start under APICHARGE_PRODUCTION" in said
     assert list(tmp_path.iterdir()) == []
 
 
@@ -45,14 +37,14 @@ def test_refuses_to_start_in_production(tmp_path: Path) -> None:
     "arguments", [("--signer", "ab"), ("--close-ms", "1"), ("--close-ms", "x"), ("--fault", "rain")]
 )
 def test_bad_arguments_are_refused(tmp_path: Path, arguments: tuple[str, str]) -> None:
-    ended = run("--home", str(tmp_path), "--port", "0", *arguments)
-    assert ended.returncode == 2
-    assert arguments[0] in ended.stderr
+    status, said = run("--home", str(tmp_path), "--port", "0", *arguments)
+    assert status == 2
+    assert arguments[0] in said
 
 
 def test_bad_environment_is_refused(tmp_path: Path) -> None:
-    ended = run("--home", str(tmp_path), "--port", "0", APICHARGE_SANDBOX_CLOSE_MS="soon")
-    assert ended.returncode == 2
+    status, _ = run("--home", str(tmp_path), "--port", "0", APICHARGE_SANDBOX_CLOSE_MS="soon")
+    assert status == 2
 
 
 def test_second_sandbox_on_one_home_is_refused(tmp_path: Path) -> None:
@@ -62,9 +54,9 @@ def test_second_sandbox_on_one_home_is_refused(tmp_path: Path) -> None:
 
 def test_taken_port_is_refused(tmp_path: Path) -> None:
     with running_sandbox(tmp_path / "one") as sandbox:
-        ended = run("--home", str(tmp_path / "two"), "--port", str(sandbox.port))
-    assert ended.returncode == 1
-    assert "in use" in ended.stderr
+        status, said = run("--home", str(tmp_path / "two"), "--port", str(sandbox.port))
+    assert status == 1
+    assert "in use" in said
 
 
 def test_sigterm_ends_it_cleanly_and_the_next_one_continues(tmp_path: Path) -> None:

@@ -219,6 +219,24 @@ async def test_upload_is_cut_exactly_at_its_limit(world: World, limit: int, size
     assert world.used(grant) == limit
 
 
+async def test_upstream_that_reads_late_gets_all_that_was_charged(world: World) -> None:
+    """More than the sockets hold: its end is with the HTTP client when the grant is used up."""
+    counting, limit = Counting(), 5_000_000
+    grant = world.grant(limits=[{"kind": "data", "direction": "up", "bytes": limit}])
+
+    async def reads_late(request: Request, reader: Reader, writer: Writer) -> None:
+        while world.used(grant) < limit:
+            counting.bytes += len(await reader.read(8_192))
+            await asyncio.sleep(0.01)
+        await counting(request, reader, writer)
+
+    world.upstream.answering = reads_late
+    head = await upload(world, token(grant), limit + 1, sized=True)
+    assert head.startswith(b"HTTP/1.1 402")
+    await asyncio.wait_for(world.upstream.closed[0].wait(), PATIENCE_S)
+    assert (counting.bytes, counting.whole) == (limit, 0)
+
+
 async def test_upload_limit_holds_to_the_byte_over_32_streams(world: World) -> None:
     counting, limit = Counting(), 1_000_001
     world.upstream.answering = counting

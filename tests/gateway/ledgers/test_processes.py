@@ -1,11 +1,10 @@
 """Several processes on one database: the promises that no lock in one process can keep."""
 
 import json
+import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ from pytest_django import DjangoDbBlocker
 
 from gateway.domain.limits import Calls, Data, Direction, Limit
 from gateway.models import GatewayNode, Lease
-from tests.databases import KINDS, ROOT, environment, fresh, used_here
+from tests import nursery
+from tests.databases import KINDS, environment, fresh, used_here
 from tests.gateway.selling import sell, used
 from tests.waiting import until
 
@@ -24,28 +24,27 @@ COMES_AGAIN_MAX = 20
 class Process:
     def __init__(self, url: str, home: Path) -> None:
         self.served_file = home / "served"
-        self._running = subprocess.Popen(
-            [sys.executable, "-m", "tests.gateway.ledgers.spender", str(self.served_file)],
-            cwd=ROOT,
-            env=environment(url, home) | {"DJANGO_SETTINGS_MODULE": "apicharge_site.settings"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+        reading, writing = os.pipe()
+        variables = environment(url, home) | {"DJANGO_SETTINGS_MODULE": "apicharge_site.settings"}
+        self._running = nursery.start(
+            "tests.gateway.ledgers.spender",
+            str(self.served_file),
+            environment=variables,
+            output=writing,
+            errors=2,
         )
+        os.close(writing)
+        self._said = os.fdopen(reading)
 
     def ready(self) -> None:
-        assert self._running.stdout is not None
-        assert self._running.stdout.readline() == "ready\n"
+        assert self._said.readline() == "ready\n"
 
     def tell(self, do: str, limit: Limit, count: int = 1, *, grant: int = 1, **more: bool) -> None:
         command = {"do": do, "limits": [limit.terms()], "count": count, "grant": grant, **more}
-        assert self._running.stdin is not None
-        self._running.stdin.write(json.dumps(command) + "\n")
-        self._running.stdin.flush()
+        self._running.stdin.write(json.dumps(command).encode() + b"\n")
 
     def answer(self) -> dict[str, int]:
-        assert self._running.stdout is not None
-        answer = json.loads(self._running.stdout.readline())
+        answer = json.loads(self._said.readline())
         assert isinstance(answer, dict)
         return answer
 
@@ -55,17 +54,12 @@ class Process:
 
     def stop(self) -> None:
         if self._running.returncode is None:
-            assert self._running.stdin is not None
             self._running.stdin.close()
             self._close()
 
     def _close(self) -> None:
         self._running.wait(20)
-        assert self._running.stdin is not None
-        assert self._running.stdout is not None
-        with suppress(BrokenPipeError):
-            self._running.stdin.close()
-        self._running.stdout.close()
+        self._said.close()
 
 
 @contextmanager
