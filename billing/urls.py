@@ -4,7 +4,7 @@ from django.urls import path
 
 from billing.api import consuming, grants, logins, purchases, refunds
 from billing.api.waiting import as_waiting_view
-from billing.pages import checkout, faucet, purchase, trials
+from billing.pages import checkout, faucet, purchase, reviews, trials
 
 PURCHASE = "apicharge/v1/purchases/<str:purchase_id>"
 GRANT = "apicharge/v1/grants/<str:grant_id>"
@@ -20,6 +20,7 @@ urlpatterns = [
     path(PAGE, purchase.page, name="purchase"),
     path(f"{PAGE}sign", purchase.sign, name="sign"),
     path(f"{PAGE}instruction.json", purchase.instruction, name="instruction"),
+    path("services/<slug:slug>/review/", reviews.review, name="review"),
     path("apicharge/v1/purchases", purchases.Purchases.as_view()),
     path(PURCHASE, purchases.PurchaseStatus.as_view()),
     path(f"{PURCHASE}/authorization", as_waiting_view(purchases.Authorization)),

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext
 
 from marketplace.domain import plans
-from marketplace.models import ApiDocument, RouteQuote, Service
+from marketplace.models import ApiDocument, RouteQuote, Service, ServiceNote
 
 SHOWN_MAX = 40
 READ_MAX = 200
@@ -27,7 +27,7 @@ class Change:
 
 
 def changes(service: Service) -> list[Change]:
-    found = [*_prices(service), *_documents(service)]
+    found = [*_prices(service), *_documents(service), *_notes(service)]
     return sorted(found, key=lambda change: change.at, reverse=True)[:SHOWN_MAX]
 
 
@@ -70,6 +70,11 @@ def _documents(service: Service) -> Iterator[Change]:
         version = f" {document.api_version}" if document.api_version else ""
         title = gettext("API description%(version)s") % {"version": version}
         yield Change(document.created_at, "api", title, count)
+
+
+def _notes(service: Service) -> Iterator[Change]:
+    for note in ServiceNote.objects.filter(service=service).order_by("-created_at")[:SHOWN_MAX]:
+        yield Change(note.created_at, "note", note.title, note.text)
 
 
 def _terms(price: RouteQuote) -> str:

@@ -3,21 +3,23 @@
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 
 from marketplace import describing, importing, openapi
 from marketplace.changes import changes
 from marketplace.endpoints import Endpoint, Sold, endpoints
 from marketplace.indexing import linked_data
-from marketplace.models import Route, RouteQuote, Service
+from marketplace.models import Service
+from marketplace.offered import gated, with_prices
+from marketplace.reviewing import latest, rating_of
 from marketplace.showing import gate_address, route_plans
 from marketplace.trying.offering import trial_of
 
 ENDPOINTS_SHOWN = 60
 """On the service's own page; the reference has all of them."""
+REVIEWS_SHOWN = 5
 REFERENCE_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'; script-src 'self'; "
@@ -47,6 +49,7 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
     sold = with_prices(found)
     document = importing.current(found)
     callable_ = endpoints(sold, document)
+    newest = latest(found)
     routes = [route_plans(found, each, prices) for each, prices in sold]
     context = {
         "service": found,
@@ -62,6 +65,9 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "endpoints": [_row(found, each) for each in callable_[:ENDPOINTS_SHOWN]],
         "endpoint_count": len(callable_),
         "snippets": routes[0].snippets if routes else (),
+        "rating": rating_of(found),
+        "reviews": newest[:REVIEWS_SHOWN],
+        "more_reviews": len(newest) > REVIEWS_SHOWN,
         "changes": changes(found),
         "canonical": settings.ORIGIN + request.path,
         "linked_data": linked_data(found, routes, request.path),
@@ -82,21 +88,6 @@ def service_openapi(_request: HttpRequest, slug: str) -> JsonResponse:
     document = openapi.document(found, with_prices(found), importing.current(found))
     headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
     return JsonResponse(document, headers=headers)
-
-
-def with_prices(of: Service) -> Sold:
-    on_sale = RouteQuote.objects.on_sale().order_by("amount", "name")
-    standing = Route.objects.standing().filter(service=of).order_by("path", "pk")
-    found = standing.select_related("service")
-    return [
-        (each, getattr(each, "on_sale"))  # noqa: B009  named by the Prefetch
-        for each in found.prefetch_related(Prefetch("quotes", on_sale, "on_sale"))
-    ]
-
-
-def gated(slug: str) -> Service:
-    gated = Service.objects.gated().select_related("provider", "category")
-    return get_object_or_404(gated, slug=slug)
 
 
 def _cheapest(sold: Sold) -> str:

@@ -2,7 +2,7 @@ from django.contrib.sitemaps.views import index, sitemap
 from django.urls import path
 from django.views.decorators.cache import cache_control
 
-from marketplace import joining, pages, presenting
+from marketplace import joining, pages, presenting, reviewing
 from marketplace.indexing import SITEMAPS, robots
 from marketplace.trying import page
 from marketplace.views import QuotesView, configuration_schema
@@ -14,6 +14,8 @@ hourly = cache_control(public=True, max_age=3_600)
 urlpatterns = [
     path("", pages.catalogue, name="catalogue"),
     path("services/<slug:slug>/", presenting.service, name="service"),
+    path("services/<slug:slug>/reviews/", reviewing.reviews, name="reviews"),
+    path("services/<slug:slug>/reviews/<int:pk>/report/", reviewing.report, name="report-review"),
     path("services/<slug:slug>/try/", page.page, name="try"),
     path("services/<slug:slug>/reference/", presenting.reference, name="reference"),
     path("services/<slug:slug>/openapi.json", presenting.service_openapi, name="service-openapi"),

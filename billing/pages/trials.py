@@ -13,7 +13,7 @@ from billing.domain.errors import BillingError
 from marketplace import importing
 from marketplace.endpoints import endpoints
 from marketplace.models import Service
-from marketplace.presenting import gated, with_prices
+from marketplace.offered import gated, with_prices
 from marketplace.trying import page
 
 

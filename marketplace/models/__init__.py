@@ -5,7 +5,9 @@ from marketplace.models.documents import ApiDocument
 from marketplace.models.offering import Service, ServiceQuerySet, Upstream
 from marketplace.models.prices import ACCESS_SECONDS_MAX, Quote, RouteQuote
 from marketplace.models.providers import SLUG, Category, Provider
+from marketplace.models.reviews import Review, ReviewReport, ServiceNote
 from marketplace.models.routes import Route
 
 __all__ = ["ACCESS_SECONDS_MAX", "SLUG", "ApiDocument", "Category", "Configuration"]
-__all__ += ["Provider", "Quote", "Route", "RouteQuote", "Service", "ServiceQuerySet", "Upstream"]
+__all__ += ["Provider", "Quote", "Review", "ReviewReport", "Route", "RouteQuote", "Service"]
+__all__ += ["ServiceNote", "ServiceQuerySet", "Upstream"]

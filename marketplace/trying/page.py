@@ -22,7 +22,7 @@ from marketplace.domain.calling import Call, Incomplete
 from marketplace.domain.openapi import Body, Document, Operation, Parameter
 from marketplace.endpoints import Endpoint, endpoints
 from marketplace.models import Service
-from marketplace.presenting import gated, with_prices
+from marketplace.offered import gated, with_prices
 from marketplace.showing import gate_address
 from marketplace.snippets import Request, Snippet, calls
 from marketplace.trying import performing

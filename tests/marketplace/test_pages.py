@@ -204,7 +204,7 @@ def test_footer_names_the_network(client: Client, settings: Settings) -> None:
     ("address", "queries"),
     [
         ("/", 4),
-        ("/services/service-0/", 6),
+        ("/services/service-0/", 9),
         ("/services/service-0/routes/r-0/", 3),
         ("/llms.txt", 3),
     ],

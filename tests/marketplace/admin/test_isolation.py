@@ -12,7 +12,16 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from marketplace import quoting
-from marketplace.models import Provider, Quote, Route, RouteQuote, Service, Upstream
+from marketplace.models import (
+    Provider,
+    Quote,
+    Review,
+    Route,
+    RouteQuote,
+    Service,
+    ServiceNote,
+    Upstream,
+)
 from tests.marketplace import shop
 from tests.marketplace.admin.people import SEVERAL, People, management, price_fields
 
@@ -24,7 +33,10 @@ def albas_rows(people: People) -> list[object]:
     """One row of each kind, all of Alba's, all with a history."""
     quoting.signed(people.sold, shop.NOW_S)
     service = people.sold.route.service
+    review = Review.objects.create(service=service, buyer="GALBA", grant="g", stars=5, text="alba")
+    note = ServiceNote.objects.create(service=service, title="alba's note")
     rows = [people.alba, service, people.sold.route, people.sold, Quote.objects.get()]
+    rows += [review, note]
     LogEntry.objects.log_actions(people.alba.owner_id, rows, 2, change_message="alba changed it")
     return rows
 
