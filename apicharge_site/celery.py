@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apicharge_site.settings")
 from django.conf import settings
 
 TIDY_SECONDS = 60.0  # A bounded number of rows each time.
+CATALOGUE_SECONDS = 60.0
 RECONCILE_SECONDS = 3600.0  # The network keeps a week.
 STALE_SECONDS = 10  # Of a tick: the next one asks for the same rows.
 
@@ -73,6 +74,11 @@ app.conf.update(
         "sum usage up": {
             "task": "billing.tasks.sum_usage",
             "schedule": 20.0,
+            "options": {"expires": STALE_SECONDS},
+        },
+        "keep the catalogue's figures": {
+            "task": "apicharge_site.tasks.keep_catalogue",
+            "schedule": CATALOGUE_SECONDS,
             "options": {"expires": STALE_SECONDS},
         },
         "forget old usage": {

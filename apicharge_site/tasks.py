@@ -1,4 +1,4 @@
-"""Hints to workers that concern no app above the gateway."""
+"""Hints to workers that concern no app alone."""
 
 from datetime import timedelta
 
@@ -6,9 +6,16 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from billing.buyers import buyers_of
 from gateway.ledgers import chronicling
+from marketplace import rounds
 
 
 @shared_task(ignore_result=True)
 def forget_usage() -> None:
     chronicling.forget(timezone.now() - timedelta(days=settings.USAGE_DAYS))
+
+
+@shared_task(ignore_result=True)
+def keep_catalogue() -> None:
+    rounds.go_round(timezone.now(), buyers_of)

@@ -1,94 +1,142 @@
-"""Search, filter and order of the catalogue; the whole state is in the address."""
+"""A page of the catalogue: what a search finds from a key on, or the shelves of the first page."""
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
-from urllib.parse import urlencode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
-from django.core.paginator import Page, Paginator
-from django.db.models import Exists, F, Min, OuterRef, Q
-from django.http import QueryDict
+from django.db.models import Q, QuerySet
 
-from marketplace.models import RouteQuote, Service, ServiceQuerySet
-from marketplace.showing import Card, card
+from marketplace.cards import Card, card
+from marketplace.models import CheapestPrice, Service, Standing
+from marketplace.searching import Key, Order, Search, parts
 
 PAGE_SIZE = 24
-SEARCH_LENGTH_MAX = 100
-ORDERS = {
-    "newest": "Newest first",
-    "price": "Lowest price first",
-    "name": "By name",
-}
+COUNT_MAX = 1_000
+FEATURED_MAX, MOST_USED_MAX = 6, 6
+
+Found = tuple[int, Standing]
+"""A row, and the part of the order that it is in."""
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    words: str = ""
-    category: str = ""
-    asset: str = ""
-    order: str = "newest"
+class Page:
+    cards: list[Card]
+    previous: str
+    next: str
+    total: int
+    more_than_counted: bool
 
-    @classmethod
-    def of(cls, query: QueryDict) -> "Search":
-        """Whatever stands in the address; what makes no sense is left out."""
-        order = query.get("sort", "")
-        return cls(
-            words=" ".join(query.get("q", "").replace("\0", "").split())[:SEARCH_LENGTH_MAX],
-            category=query.get("category", "")[:63].replace("\0", ""),
-            asset=query.get("asset", "")[:12].replace("\0", ""),
-            order=order if order in ORDERS else "newest",
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    featured: list[Card]
+    most_used: list[Card]
+    newest: list[Card]
+    more: str
+
+
+def page(search: Search, *, after: str, before: str) -> Page:
+    backwards = Key.of(before) if not Key.of(after) else None
+    begin = backwards or Key.of(after)
+    order, found = search.ordered_by(), parts(search)
+    rows = _walk(found, order, begin, backwards=backwards is not None)
+    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    if backwards:
+        rows.reverse()
+    is_first = begin is None or (backwards is not None and not more)
+    is_last = not more and backwards is None
+    total = len(rows) if is_first and is_last else _count(found)
+    return Page(
+        cards=_cards([row for _, row in rows], search.asset),
+        previous="" if is_first or not rows else search.address(before=order.key(*rows[0])),
+        next="" if is_last or not rows else search.address(after=order.key(*rows[-1])),
+        total=min(total, COUNT_MAX),
+        more_than_counted=total > COUNT_MAX,
+    )
+
+
+def front() -> Front:
+    """Each service stands on one shelf."""
+    listed = Standing.objects.filter(listed=True)
+    featured = list(listed.filter(featured=True).order_by("-pk")[:FEATURED_MAX])
+    used = listed.filter(popularity__gt=0).order_by("-popularity", "-pk")
+    used_most = _without(used[: FEATURED_MAX + MOST_USED_MAX], featured)[:MOST_USED_MAX]
+    newest = Search(order="newest")
+    rows = [row for _, row in _walk(parts(newest), newest.ordered_by(), None, backwards=False)]
+    shown = rows[:PAGE_SIZE]
+    cards = {each.service: each for each in _cards([*featured, *used_most, *shown])}
+
+    def shelf(rows: Iterable[Standing]) -> list[Card]:
+        return [cards[row.pk] for row in rows if row.pk in cards]
+
+    return Front(
+        featured=shelf(featured),
+        most_used=shelf(used_most),
+        newest=shelf(_without(shown, [*featured, *used_most])),
+        more=newest.address(after=newest.ordered_by().key(0, shown[-1]))
+        if len(rows) > PAGE_SIZE
+        else "",
+    )
+
+
+def _without(rows: Iterable[Standing], others: Sequence[Standing]) -> list[Standing]:
+    known = {other.pk for other in others}
+    return [row for row in rows if row.pk not in known]
+
+
+def _walk(
+    found: Sequence["QuerySet[Standing]"], order: Order, begin: Key | None, *, backwards: bool
+) -> list[Found]:
+    """From the key on, one row more than a page has; part by part, as far as needed."""
+    rows: list[Found] = []
+    numbers = range(len(found))
+    for number in reversed(numbers) if backwards else numbers:
+        if begin is not None and (number > begin.part if backwards else number < begin.part):
+            continue
+        key = begin if begin is not None and number == begin.part else None
+        part = _ordered(found[number], order, key, backwards=backwards)
+        rows += [(number, row) for row in part[: PAGE_SIZE + 1 - len(rows)]]
+        if len(rows) > PAGE_SIZE:
+            break
+    return rows
+
+
+def _ordered(
+    rows: "QuerySet[Standing]", order: Order, key: Key | None, *, backwards: bool
+) -> "QuerySet[Standing]":
+    descending = order.descending != backwards
+    if key is not None:
+        beyond = "lt" if descending else "gt"
+        rows = rows.filter(
+            Q(**{f"{order.column}__{beyond}": key.value})
+            | Q(**{order.column: key.value, f"service__{beyond}": key.service}),
+            **{f"{order.column}__{beyond}e": key.value},
         )
-
-    @property
-    def is_narrow(self) -> bool:
-        return bool(self.words or self.category or self.asset)
-
-    def address(self, *, page: int = 1, **changes: str) -> str:
-        """The query string of this search with `changes`, without what is the default."""
-        search = replace(self, **changes)
-        state = {
-            "q": search.words,
-            "category": search.category,
-            "asset": search.asset,
-            "sort": "" if search.order == "newest" else search.order,
-            "page": str(page) if page > 1 else "",
-        }
-        return "?" + urlencode({name: value for name, value in state.items() if value})
+    sign = "-" if descending else ""
+    return rows.order_by(f"{sign}{order.column}", f"{sign}service_id")
 
 
-def find(search: Search) -> ServiceQuerySet:
-    services = Service.objects.listed()
-    for word in search.words.split():
-        services = services.filter(
-            Q(name__icontains=word)
-            | Q(tagline__icontains=word)
-            | Q(description__icontains=word)
-            | Q(provider__name__icontains=word)
-        )
-    if search.category:
-        services = services.filter(category__slug=search.category)
-    on_sale = RouteQuote.objects.on_sale().filter(route__service=OuterRef("pk"))
-    if search.asset:
-        services = services.filter(Exists(on_sale.filter(asset=search.asset)))
-    return _ordered(services, search)
+def _count(found: Sequence["QuerySet[Standing]"]) -> int:
+    """How many there are, of which no more than needed are counted."""
+    total = 0
+    for part in found:
+        total += part.order_by().values("pk")[: COUNT_MAX + 1 - total].count()
+        if total > COUNT_MAX:
+            break
+    return total
 
 
-def _ordered(services: ServiceQuerySet, search: Search) -> ServiceQuerySet:
-    if search.order == "name":
-        return services.order_by("name", "pk")
-    if search.order == "newest":
-        return services.order_by("-created_at", "-pk")
-    on_sale = Q(routes__quotes__state=RouteQuote.State.PUBLISHED, routes__removed_at=None)
-    if search.asset:
-        on_sale &= Q(routes__quotes__asset=search.asset)
-    cheapest = Min("routes__quotes__amount", filter=on_sale)
-    return services.annotate(cheapest=cheapest).order_by(F("cheapest").asc(nulls_last=True), "pk")
-
-
-def page_of_cards(search: Search, page: str) -> tuple[Page[Service], list[Card]]:
-    found = find(search).select_related("provider", "category").defer("description")
-    services = Paginator(found, PAGE_SIZE).get_page(page)
-    prices: dict[int, list[RouteQuote]] = defaultdict(list)
-    on_sale = RouteQuote.objects.on_sale().filter(route__service__in=list(services))
-    for price in on_sale.select_related("route"):
-        prices[price.route.service_id].append(price)
-    return services, [card(service, prices[service.pk]) for service in services]
+def _cards(rows: Sequence[Standing], asset: str = "") -> list[Card]:
+    """Those of them that anybody may still see, as the services' own rows say it."""
+    wanted = {row.pk for row in rows}
+    services = Service.objects.listed().filter(pk__in=wanted)
+    shown = services.select_related("provider", "category").only(
+        "name", "slug", "tagline", "provider__name", "category__name"
+    )
+    known = {service.pk: service for service in shown}
+    prices: dict[int, CheapestPrice] = {}
+    if asset:
+        in_asset = CheapestPrice.objects.filter(standing__in=wanted, asset=asset)
+        prices = {price.standing_id: price for price in in_asset}
+    unique = {row.pk: row for row in chain(rows)}.values()
+    return [card(known[row.pk], row, prices.get(row.pk)) for row in unique if row.pk in known]

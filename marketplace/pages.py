@@ -1,62 +1,31 @@
-"""The public pages: catalogue, purchase, problems, llms.txt. No script is needed."""
+"""The public pages beside the catalogue: purchase, problems, llms.txt. No script is needed."""
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from marketplace import browsing, explaining, guarding, quoting
-from marketplace.browsing import Search
+from marketplace import explaining, guarding, quoting
 from marketplace.context import site
 from marketplace.domain import plans
-from marketplace.models import Category, Route, RouteQuote, Service
+from marketplace.models import Route, RouteQuote, Service, Standing
 from marketplace.showing import plan, route_plans
+from marketplace.sitemaps import kept_from_robots
 
 LLMS_SERVICES_MAX = 500
-
-
-def catalogue(request: HttpRequest) -> HttpResponse:
-    search = Search.of(request.GET)
-    page, cards = browsing.page_of_cards(search, request.GET.get("page", ""))
-    listed = Count("services", filter=Q(services__state=Service.State.PUBLISHED))
-    categories = Category.objects.annotate(listed=listed).filter(listed__gt=0)
-    context = {
-        "search": search,
-        "page": page,
-        "cards": cards,
-        "total": page.paginator.count,
-        "categories": [
-            {
-                "name": category.name,
-                "count": category.listed,
-                "chosen": category.slug == search.category,
-                "address": search.address(category=category.slug),
-            }
-            for category in categories
-        ],
-        "everything": search.address(category=""),
-        "assets": [
-            {"code": code, "chosen": code == search.asset} for code in settings.CHAIN.assets
-        ],
-        "orders": [
-            {"value": value, "label": label, "chosen": value == search.order}
-            for value, label in browsing.ORDERS.items()
-        ],
-        "previous": search.address(page=page.number - 1) if page.has_previous() else "",
-        "next": search.address(page=page.number + 1) if page.has_next() else "",
-    }
-    return render(request, "marketplace/catalogue.html", context)
 
 
 def route(request: HttpRequest, slug: str, route_slug: str) -> HttpResponse:
     context = _purchase(f"{slug}/{route_slug}", now_s=time.time())
     if context is None:
         raise Http404
-    return render(request, "marketplace/route.html", context)
+    response = render(request, "marketplace/route.html", context)
+    return kept_from_robots(response, context["service"])
 
 
 def purchase_page(route_id: str, origin: str) -> bytes | None:
@@ -81,7 +50,10 @@ def problems(request: HttpRequest) -> HttpResponse:
 
 
 def llms(_request: HttpRequest) -> HttpResponse:
-    listed = Service.objects.listed().order_by("name", "pk")[:LLMS_SERVICES_MAX]
+    """The most used services; the others are found by searching."""
+    used = Standing.objects.filter(listed=True).order_by("-popularity", "-pk")
+    chosen = list(used.values_list("pk", flat=True)[: LLMS_SERVICES_MAX + 1])
+    listed = Service.objects.listed().filter(pk__in=chosen[:LLMS_SERVICES_MAX]).order_by("name")
     on_sale = RouteQuote.objects.on_sale().order_by("amount", "name")
     routes = Route.objects.standing().prefetch_related(Prefetch("quotes", on_sale, "on_sale"))
     shown = [
@@ -94,12 +66,13 @@ def llms(_request: HttpRequest) -> HttpResponse:
         }
         for each in listed.prefetch_related(Prefetch("routes", routes, "standing"))
     ]
-    context = {"services": shown, "origin": settings.ORIGIN}
+    more = len(chosen) > LLMS_SERVICES_MAX
+    context = {"services": shown, "more": more, "origin": settings.ORIGIN}
     text = render_to_string("marketplace/llms.txt", context)
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
-def _purchase(route_id: str, *, now_s: float) -> dict[str, object] | None:
+def _purchase(route_id: str, *, now_s: float) -> dict[str, Any] | None:
     slug, _, route_slug = route_id.partition("/")
     standing = Route.objects.standing().select_related("service__provider", "service__category")
     gated = standing.exclude(service__state=Service.State.DRAFT)

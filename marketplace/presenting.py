@@ -15,6 +15,7 @@ from marketplace.models import Service
 from marketplace.offered import gated, with_prices
 from marketplace.reviewing import latest, rating_of
 from marketplace.showing import gate_address, route_plans
+from marketplace.sitemaps import kept_from_robots
 from marketplace.trying.offering import trial_of
 
 ENDPOINTS_SHOWN = 60
@@ -72,7 +73,8 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "canonical": settings.ORIGIN + request.path,
         "linked_data": linked_data(found, routes, request.path),
     }
-    return render(request, "marketplace/service.html", context)
+    response = render(request, "marketplace/service.html", context)
+    return kept_from_robots(response, found)
 
 
 def reference(request: HttpRequest, slug: str) -> HttpResponse:
@@ -80,7 +82,7 @@ def reference(request: HttpRequest, slug: str) -> HttpResponse:
     found = gated(slug)
     response = render(request, "marketplace/reference.html", {"service": found})
     response.headers["Content-Security-Policy"] = REFERENCE_POLICY
-    return response
+    return kept_from_robots(response, found)
 
 
 def service_openapi(_request: HttpRequest, slug: str) -> JsonResponse:

@@ -16,6 +16,7 @@ from gateway.domain.limits import parse_limits
 from gateway.domain.routes import compile_table
 from gateway.domain.transforms import Transform, transform
 from gateway.models import Snapshot, VerifyingKey
+from marketplace import listing
 from marketplace.domain.quotes import JsonObject
 from marketplace.models import Route, RouteQuote, Service
 
@@ -112,6 +113,7 @@ def publish() -> int:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("publish() belongs in the change's own.")
     _take_turns()
+    listing.catch_up()
     body = compile_body()
     newest = Snapshot.objects.order_by("-version").first()
     if newest is not None and newest.body == {**body, "version": newest.version}:

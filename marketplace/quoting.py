@@ -9,14 +9,17 @@ import re
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.db.models import QuerySet
+from django.urls import reverse
 
 from gateway.domain import ed25519
 from marketplace.domain import quotes
 from marketplace.domain.quotes import JsonObject, SignedQuote
-from marketplace.models import Quote, Route, RouteQuote
+from marketplace.models import Quote, Route, RouteQuote, Service
 
 PUBLISHED = RouteQuote.State.PUBLISHED
 DIGEST = re.compile(r"[0-9a-f]{64}")
+SERVICES_AT_ONCE = 100
 SLOT_SECONDS = 300
 VALID_AFTER_SLOT_SECONDS = 900
 
@@ -29,13 +32,28 @@ class NoQuoteKey(RuntimeError):
     """This process has no quote key, so it sells nothing."""
 
 
-def document(route_id: str | None, now_s: float) -> JsonObject:
-    """The signed quote document of protocol §1, of one route or of all."""
-    if route_id is not None and quotes.ROUTE.fullmatch(route_id) is None:
+def document(route_id: str, now_s: float) -> JsonObject:
+    """The signed quote document of protocol §1, of one route."""
+    if quotes.ROUTE.fullmatch(route_id) is None:
         raise UnknownRoute(route_id)
     prices = list(on_sale(route_id))
-    if route_id is not None and not prices and not _exists(route_id):
+    if not prices and not _exists(route_id):
         raise UnknownRoute(route_id)
+    return _document(prices, now_s)
+
+
+def listed(after: str, now_s: float) -> JsonObject:
+    """The same of the listed services that follow `after`, by slug, so many at a time."""
+    slugs = Service.objects.listed().filter(slug__gt=after.replace("\0", "")).order_by("slug")
+    some = list(slugs.values_list("slug", flat=True)[: SERVICES_AT_ONCE + 1])
+    shown = some[:SERVICES_AT_ONCE]
+    prices = _prices().filter(route__service__slug__in=shown)
+    path = reverse("marketplace:quotes")
+    more = {"next": f"{settings.ORIGIN}{path}?after={shown[-1]}"} if len(some) > len(shown) else {}
+    return _document(prices, now_s) | more
+
+
+def _document(prices: Iterable[RouteQuote], now_s: float) -> JsonObject:
     chain = settings.CHAIN
     return {
         "issuer": settings.ORIGIN,
@@ -47,11 +65,13 @@ def document(route_id: str | None, now_s: float) -> JsonObject:
     }
 
 
-def on_sale(route_id: str | None = None) -> Iterable[RouteQuote]:
+def on_sale(route_id: str) -> Iterable[RouteQuote]:
+    service, _, route = route_id.partition("/")
+    return _prices().filter(route__slug=route, route__service__slug=service)
+
+
+def _prices() -> "QuerySet[RouteQuote]":
     prices = RouteQuote.objects.on_sale().select_related("route__service__provider")
-    if route_id is not None:
-        service, _, route = route_id.partition("/")
-        prices = prices.filter(route__slug=route, route__service__slug=service)
     return prices.order_by("route__service__slug", "route__slug", "amount", "name")
 
 

@@ -51,20 +51,6 @@ class RoutePlans:
     snippets: tuple[Snippet, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    name: str
-    tagline: str
-    url: str
-    provider: str
-    category: str
-    initial: str
-    tint: int  # Which of the stylesheet's tints the monogram has.
-    cheapest: Plan | None
-    has_free_plan: bool
-    plan_count: int
-
-
 def plan(price: RouteQuote) -> Plan:
     limits = parse_limits(price.limits)
     return Plan(
@@ -105,24 +91,6 @@ def _budget(offered: tuple[Plan, ...]) -> str:
     paid = (each for each in offered if not each.is_free)
     first = next(paid, None)
     return f"{first.asset}:{first.price.replace(',', '')}" if first else "USDC:1"
-
-
-def card(service: Service, prices: list[RouteQuote]) -> Card:
-    """`prices` are those of the service that are on sale."""
-    paid = [price for price in prices if price.amount > 0]
-    cheapest = min(paid or prices, key=lambda price: price.amount, default=None)
-    return Card(
-        name=service.name,
-        tagline=service.tagline,
-        url=reverse("marketplace:service", args=[service.slug]),
-        provider=service.provider.name,
-        category=service.category.name if service.category else "",
-        initial=service.name[:1].upper(),
-        tint=sum(service.slug.encode()) % 6,
-        cheapest=plan(cheapest) if cheapest else None,
-        has_free_plan=len(paid) < len(prices),
-        plan_count=len(prices),
-    )
 
 
 def gate_address(service: Service) -> str:

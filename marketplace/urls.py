@@ -1,18 +1,15 @@
-from django.contrib.sitemaps.views import index, sitemap
 from django.urls import path
-from django.views.decorators.cache import cache_control
 
 from marketplace import joining, pages, presenting, reviewing
-from marketplace.indexing import SITEMAPS, robots
+from marketplace.catalogue import catalogue
+from marketplace.sitemaps import robots, sitemap, sitemap_index
 from marketplace.trying import page
 from marketplace.views import QuotesView, configuration_schema
 
 app_name = "marketplace"
-MAPS = {"sitemaps": SITEMAPS}
-hourly = cache_control(public=True, max_age=3_600)
 
 urlpatterns = [
-    path("", pages.catalogue, name="catalogue"),
+    path("", catalogue, name="catalogue"),
     path("services/<slug:slug>/", presenting.service, name="service"),
     path("services/<slug:slug>/reviews/", reviewing.reviews, name="reviews"),
     path("services/<slug:slug>/reviews/<int:pk>/report/", reviewing.report, name="report-review"),
@@ -26,13 +23,8 @@ urlpatterns = [
     path("problems/<slug:slug>", pages.problem),  # As the problem's `type` spells it.
     path("llms.txt", pages.llms, name="llms"),
     path("robots.txt", robots, name="robots"),
-    path(
-        "sitemap.xml",
-        hourly(index),
-        MAPS | {"sitemap_url_name": "marketplace:sitemap"},
-        name="sitemaps",
-    ),
-    path("sitemap-<slug:section>.xml", hourly(sitemap), MAPS, name="sitemap"),
+    path("sitemap.xml", sitemap_index, name="sitemaps"),
+    path("sitemap-<int:part>.xml", sitemap, name="sitemap"),
     path("schemas/configuration.json", configuration_schema, name="configuration-schema"),
     path("apicharge/v1/quotes", QuotesView.as_view(), name="quotes"),
 ]

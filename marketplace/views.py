@@ -20,8 +20,11 @@ PUBLIC = {"Access-Control-Allow-Origin": "*"}
 class QuotesView(APIView):
     @extend_schema(
         operation_id="quotes",
-        summary="Signed quotes of one route, or of all that are on sale",
-        parameters=[OpenApiParameter("route", str, description="Such as weather/forecast.")],
+        summary="Signed quotes of one route, or of all listed services, some at a time",
+        parameters=[
+            OpenApiParameter("route", str, description="Such as weather/forecast."),
+            OpenApiParameter("after", str, description="As in the `next` of the answer before."),
+        ],
         responses={
             200: OpenApiTypes.OBJECT,
             (404, "application/problem+json"): OpenApiTypes.OBJECT,
@@ -30,8 +33,12 @@ class QuotesView(APIView):
     )
     def get(self, request: Request) -> Response | HttpResponse:
         route_id = request.query_params.get("route")
+        after = request.query_params.get("after", "")
         try:
-            document = quoting.document(route_id, time.time())
+            if route_id is None:
+                document = quoting.listed(after, time.time())
+            else:
+                document = quoting.document(route_id, time.time())
         except quoting.UnknownRoute:
             detail = f"No route {(route_id or '')[:128]!r} is sold here; leave `route` out for all."
             return _problem(ROUTE_NOT_FOUND, detail)

@@ -34,6 +34,7 @@ UPSTREAMS_MAX = 16  # Each new one is a question to the name service.
 UPSTREAM_FIELD = re.compile(r"upstreams-\d+-url")
 SECRET_FIELDS = ("new_tls_key", "new_credential")
 REFUSALS = "apicharge_refusals"
+PRESENTED = ("name", "slug", "category", "tagline", "description")
 FROM_PAGES: FieldOptions = {"fields": ["allowed_origins"], "classes": ["collapse"]}
 STAFF_FIELDS: FieldOptions = {"fields": ["host", "root_path"], "classes": ["collapse"]}
 
@@ -120,7 +121,7 @@ class RouteInline(OwnRowsInline[Route, Service]):
 class ServiceAdmin(PublishedAdmin[Service]):
     owner_path = "provider"
     form = ServiceForm
-    list_display = ["name", "slug", "state", "category", "provider", "updated_at"]
+    list_display = ["name", "slug", "state", "visibility", "category", "provider", "updated_at"]
     list_filter = ["state", ("category", RelatedOnlyFieldListFilter)]
     list_select_related = ["category", "provider"]
     search_fields = ["name", "slug", "tagline"]
@@ -149,11 +150,12 @@ class ServiceAdmin(PublishedAdmin[Service]):
 
     def get_fieldsets(self, request: HttpRequest, obj: Service | None = None) -> Fieldsets:
         own = seller(request) is not None
-        first = ("name", "slug", "category", "tagline", "description", "state")
+        first = (*PRESENTED, "protocols", "state", "visibility")
         sets: list[tuple[str | None, FieldOptions]] = [
             (None, {"fields": first if own else ("provider", *first)}),
         ]
         if not own:
+            sets.append(("First page", {"fields": ["featured"]}))
             sets.append(("Addresses of its own", STAFF_FIELDS))
         if obj is not None:
             signed = "Your API can check that a call came through the gate, and who made it."

@@ -54,6 +54,18 @@ class ServiceForm(ReachingForm):
         "WebSocket by the visitor's cookie; any page may with a token as subprotocol.",
     )
 
+    protocols = forms.MultipleChoiceField(
+        choices=Service.Protocol.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="The catalogue can be narrowed to them. gRPC and WebSocket upstreams and streams "
+        "of an imported document are seen anyway.",
+    )
+
+    visibility = forms.ChoiceField(
+        choices=Service.Visibility.choices, required=False, initial=Service.Visibility.PUBLIC
+    )
+
     class Meta:
         model = Service
         fields = [
@@ -63,7 +75,10 @@ class ServiceForm(ReachingForm):
             "slug",
             "tagline",
             "description",
+            "protocols",
             "state",
+            "visibility",
+            "featured",
             "host",
             "root_path",
             "connect_ms",
@@ -98,6 +113,9 @@ class ServiceForm(ReachingForm):
             "tls_certificate": forms.Textarea(attrs=PEM),
             **{name: forms.Textarea(attrs=PEM) for name in LINES},
         }
+
+    def clean_visibility(self) -> str:
+        return str(self.cleaned_data["visibility"] or self.instance.visibility)
 
     def clean_host(self) -> str | None:
         host = str(self.cleaned_data["host"] or "").lower()

@@ -7,7 +7,9 @@ from marketplace.models.prices import ACCESS_SECONDS_MAX, Quote, RouteQuote
 from marketplace.models.providers import SLUG, Category, Provider
 from marketplace.models.reviews import Review, ReviewReport, ServiceNote
 from marketplace.models.routes import Route
+from marketplace.models.standing import CheapestPrice, MeasuredDay, Standing, Turn, Words
 
-__all__ = ["ACCESS_SECONDS_MAX", "SLUG", "ApiDocument", "Category", "Configuration"]
-__all__ += ["Provider", "Quote", "Review", "ReviewReport", "Route", "RouteQuote", "Service"]
-__all__ += ["ServiceNote", "ServiceQuerySet", "Upstream"]
+__all__ = ["ACCESS_SECONDS_MAX", "SLUG", "ApiDocument", "Category", "CheapestPrice"]
+__all__ += ["Configuration", "MeasuredDay", "Provider", "Quote", "Review", "ReviewReport", "Route"]
+__all__ += ["RouteQuote", "Service", "ServiceNote", "ServiceQuerySet", "Standing", "Turn"]
+__all__ += ["Upstream", "Words"]

@@ -16,6 +16,10 @@ def _timeout(default_ms: int, help_text: str) -> "models.PositiveIntegerField[in
 
 class ServiceQuerySet(models.QuerySet["Service"]):
     def listed(self) -> Self:
+        """Those that the catalogue shows to everybody."""
+        return self.on_sale().filter(visibility=Service.Visibility.PUBLIC)
+
+    def on_sale(self) -> Self:
         return self.filter(state=Service.State.PUBLISHED)
 
     def gated(self) -> Self:
@@ -28,6 +32,17 @@ class Service(Reached, Guarded):
         DRAFT = "draft", "Draft: nobody sees it"
         PUBLISHED = "published", "Published: in the catalogue, on sale"
         WITHDRAWN = "withdrawn", "Withdrawn: no more sales, running grants go on"
+
+    class Visibility(models.TextChoices):
+        PUBLIC = "public", "Public: in the catalogue"
+        UNLISTED = "unlisted", "Unlisted: for whoever knows its address"
+
+    class Protocol(models.TextChoices):
+        REST = "rest", "REST"
+        SSE = "sse", "Server-sent events"
+        WEBSOCKET = "websocket", "WebSocket"
+        GRPC = "grpc", "gRPC"
+        OPENAI = "openai", "OpenAI-compatible"
 
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="services")
     category = models.ForeignKey(
@@ -43,6 +58,15 @@ class Service(Reached, Guarded):
     tagline = models.CharField(max_length=140, help_text="One line, shown on the card.")
     description = models.TextField(blank=True, max_length=20_000, help_text="Markdown.")
     state = models.CharField(max_length=9, choices=State, default=State.DRAFT)
+    visibility = models.CharField(
+        max_length=8, choices=Visibility, default=Visibility.PUBLIC, help_text="Once published."
+    )
+    featured = models.BooleanField(
+        default=False, help_text="On the catalogue's first page, before all others."
+    )
+    protocols = models.JSONField(
+        default=list, blank=True, help_text="What it speaks; the catalogue can be narrowed to it."
+    )
     host = models.CharField(
         "host name", max_length=253, null=True, blank=True, unique=True, help_text="Of its own."
     )
@@ -64,6 +88,10 @@ class Service(Reached, Guarded):
             models.CheckConstraint(
                 name="service_state_is_known",
                 condition=Q(state__in=["draft", "published", "withdrawn"]),
+            ),
+            models.CheckConstraint(
+                name="service_visibility_is_known",
+                condition=Q(visibility__in=["public", "unlisted", "members"]),
             ),
         ]
 

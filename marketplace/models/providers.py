@@ -38,6 +38,7 @@ class Provider(models.Model):
 class Category(models.Model):
     name = models.CharField(max_length=60, unique=True)
     slug = models.CharField(max_length=63, unique=True, validators=[SLUG])
+    service_count = models.PositiveIntegerField(default=0, editable=False, help_text="Listed.")
 
     class Meta:
         ordering = ["name"]

@@ -5,8 +5,10 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from apicharge_site.celery import app
-from apicharge_site.tasks import forget_usage
+from apicharge_site.tasks import forget_usage, keep_catalogue
 from gateway.models import UsageMinute
+from marketplace.models import Standing
+from tests.marketplace import shop
 
 
 @pytest.mark.django_db
@@ -24,3 +26,11 @@ def test_usage_is_forgotten_after_as_many_days_as_the_setting_says(
 def test_beat_asks_for_tasks_that_workers_know() -> None:
     app.loader.import_default_modules()
     assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
+
+
+@pytest.mark.django_db
+def test_catalogue_is_kept_by_the_minute() -> None:
+    shop.stall()
+    Standing.objects.all().delete()
+    keep_catalogue()
+    assert Standing.objects.get().listed

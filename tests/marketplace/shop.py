@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from stellar_sdk import Keypair
 
-from marketplace import pricing
+from marketplace import listing, pricing
 from marketplace.models import Provider, Route, RouteQuote, Service, Upstream
 
 NOW_S = 1_790_000_100
@@ -30,6 +30,7 @@ def service(owner: Provider, slug: str = "weather", **fields: object) -> Service
     fields = {"state": Service.State.PUBLISHED, "tagline": f"The {slug}, by the hour."} | fields
     made = Service.objects.create(provider=owner, slug=slug, name=slug.title(), **fields)
     Upstream.objects.create(service=made, url="http://127.0.0.1:9000/base")
+    listing.refresh([made.pk])
     return made
 
 

@@ -12,14 +12,14 @@ pytestmark = pytest.mark.django_db
 
 
 def signatures(now_s: float, route: str | None = None) -> list[str]:
-    document = quoting.document(route, now_s)
+    document = quoting.listed("", now_s) if route is None else quoting.document(route, now_s)
     assert isinstance(document["quotes"], list)
     return [quotes.from_json(quote).signature for quote in document["quotes"]]
 
 
 def test_document_names_issuer_chain_and_signer() -> None:
     shop.stall()
-    document = quoting.document(None, shop.NOW_S)
+    document = quoting.listed("", shop.NOW_S)
     assert {name: document[name] for name in document if name != "quotes"} == {
         "issuer": "http://127.0.0.1:8000",
         "network": "sandbox",
@@ -60,7 +60,7 @@ def test_quote_is_found_by_its_digest_for_good() -> None:
 def test_new_payout_address_is_quoted_at_once_and_the_old_quote_stays() -> None:
     old = quoting.signed(shop.stall(), shop.NOW_S)
     Provider.objects.update(payout_address=shop.account("new"))
-    [new] = quoting.sign_all(quoting.on_sale(), shop.NOW_S)
+    [new] = quoting.sign_all(quoting.on_sale("weather/forecast"), shop.NOW_S)
     assert (old.payee, new.payee) == (shop.account("Alba"), shop.account("new"))
     assert quoting.find(old.digest) == old
 
@@ -98,7 +98,24 @@ def test_queries_do_not_grow_with_the_catalogue() -> None:
     owner = shop.provider()
     for number in range(6):
         shop.price(shop.route(shop.service(owner, f"service-{number}")))
-    quoting.document(None, shop.NOW_S)
+    quoting.listed("", shop.NOW_S)
     with CaptureQueriesContext(connection) as queries:
         assert len(signatures(shop.NOW_S)) == 6
-    assert len(queries) == 2
+    assert len(queries) == 3
+
+
+def test_all_are_quoted_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quoting, "SERVICES_AT_ONCE", 2)
+    owner = shop.provider()
+    for number in range(5):
+        shop.price(shop.route(shop.service(owner, f"service-{number}")))
+    found, after = [], ""
+    while True:
+        document = quoting.listed(after, shop.NOW_S)
+        assert isinstance(document["quotes"], list)
+        found += [quote["route"] for quote in document["quotes"]]
+        if "next" not in document:
+            break
+        address, _, after = str(document["next"]).partition("?after=")
+        assert address == "http://127.0.0.1:8000/apicharge/v1/quotes"
+    assert found == [f"service-{number}/forecast" for number in range(5)]

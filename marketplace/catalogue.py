@@ -1,0 +1,103 @@
+"""The catalogue's page: shelves where nothing is asked for, else what was found.
+
+All of the state is in the address, so every part of it is a link or a form that works by itself;
+a script that asks for the results alone (`HX-Request`) gets the same results.
+"""
+
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
+
+from marketplace import browsing, searching
+from marketplace.indexing import catalogue_data
+from marketplace.models import Category
+from marketplace.searching import Search
+
+Choice = dict[str, object]
+
+
+def catalogue(request: HttpRequest) -> HttpResponse:
+    search = Search.of(request.GET)
+    after, before = request.GET.get("after", ""), request.GET.get("before", "")
+    partial = request.headers.get("HX-Request") == "true"
+    is_front = search.is_front and not (after or before)
+    context: dict[str, object] = {
+        "search": search,
+        "categories": _categories(search),
+        "everything": search.address(category=""),
+        "fields": _fields(search),
+        "removable": _removable(search),
+        "orders": _orders(search),
+        "front": browsing.front() if is_front else None,
+        "page": None if is_front else browsing.page(search, after=after, before=before),
+        "noindex": not is_front and search.is_narrow,
+        "linked_data": catalogue_data(),
+    }
+    name = "marketplace/_results.html" if partial else "marketplace/catalogue.html"
+    response = render(request, name, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _categories(search: Search) -> list[Choice]:
+    return [
+        {
+            "name": category.name,
+            "count": category.service_count,
+            "chosen": category.slug == search.category,
+            "address": search.address(category=category.slug),
+        }
+        for category in Category.objects.filter(service_count__gt=0)
+    ]
+
+
+def _choices(known: Mapping[str, object], chosen: str) -> list[Choice]:
+    return [
+        {"value": value, "label": label, "chosen": value == chosen}
+        for value, label in known.items()
+    ]
+
+
+def _orders(search: Search) -> list[Choice]:
+    known = dict(searching.ORDERS)
+    if not search.words:
+        del known["relevance"]
+    return _choices(known, search.sort if not search.is_front else "")
+
+
+def _known() -> dict[str, tuple[str, Mapping[str, object]]]:
+    return {
+        "model": (_("Price model"), searching.MODELS),
+        "asset": (_("Paid in"), {code: code for code in settings.CHAIN.assets}),
+        "protocol": (_("Protocol"), searching.PROTOCOLS),
+        "success": (_("Calls that succeed, at least"), searching.SUCCESSES),
+        "latency": (_("Answers within, at the median"), searching.LATENCIES),
+    }
+
+
+def _fields(search: Search) -> list[Choice]:
+    return [
+        {
+            "name": name,
+            "label": label,
+            "choices": _choices(known, search.filters.get(name, "")),
+        }
+        for name, (label, known) in _known().items()
+    ]
+
+
+def _removable(search: Search) -> list[Choice]:
+    """Each filter that narrows, with the address of the same search without it."""
+    known = _known()
+    found: list[Choice] = []
+    for name, value in search.filters.items():
+        if name == "category":
+            continue  # It has its own row of links.
+        label = known[name][1][value] if name in known else _("Free trial")
+        prefix = {"success": "≥ ", "latency": "≤ "}.get(name, "")
+        found.append({"label": f"{prefix}{label}", "address": search.address(**{name: ""})})
+    return found

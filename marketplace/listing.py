@@ -1,0 +1,188 @@
+"""Keeps the catalogue's own rows up to what services, prices and measurements say.
+
+Whoever changes one calls `refresh`, or `publishing.publish`, which looks for services that were
+saved since. What still escaped (a renamed provider, an older day) is found by going through all
+services in turn, some each minute.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, F, Q
+from django.utils import timezone
+
+from gateway.domain.limits import parse_limits
+from marketplace import measuring
+from marketplace.domain import standings
+from marketplace.domain.standings import Offer
+from marketplace.domain.words import folded
+from marketplace.measuring import Figures
+from marketplace.models import (
+    Category,
+    CheapestPrice,
+    Route,
+    RouteQuote,
+    Service,
+    Standing,
+    Upstream,
+    Words,
+)
+from marketplace.models.standing import NO_PRICE, UNKNOWN_MS
+
+AT_ONCE = 100
+"""In one transaction: nobody else may have to wait for longer."""
+CHANGED_MAX = 2_000
+LOCK = 0x41504C53  # PostgreSQL's advisory locks are numbers; this one is ours.
+COLUMNS = ["listed", "featured", "category", "listed_since_s", "plan_count", "has_free", "has_paid"]
+COLUMNS += ["has_pass", "has_usage", "amount", "asset", "access_seconds", "price_key", "protocols"]
+COLUMNS += ["calls", "success", "p50_ms", "probes", "uptime", "popularity", "refreshed_at"]
+FROM_UPSTREAM = {"ws": "websocket", "wss": "websocket", "grpc": "grpc", "grpcs": "grpc"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What some services' rows say now."""
+
+    offers: Mapping[int, list[Offer]]
+    routes: Mapping[int, list[Route]]
+    protocols: Mapping[int, set[str]]
+    figures: Mapping[int, Figures]
+    before: Mapping[int, Standing]
+
+
+def refresh(services: Collection[int], now: datetime | None = None) -> None:
+    ordered = sorted(services)
+    for begin in range(0, len(ordered), AT_ONCE):
+        with transaction.atomic():
+            _take_turns()
+            _refresh(ordered[begin : begin + AT_ONCE], now or timezone.now())
+
+
+def catch_up(now: datetime | None = None) -> None:
+    """Services that were saved since their row was made, a bounded number of them."""
+    changed = Q(figures=None) | Q(updated_at__gte=F("figures__refreshed_at"))
+    refresh(Service.objects.filter(changed).values_list("pk", flat=True)[:CHANGED_MAX], now)
+
+
+def stalest(count: int) -> list[int]:
+    oldest = Standing.objects.order_by("refreshed_at")
+    return list(oldest.values_list("pk", flat=True)[:count])
+
+
+def _refresh(services: Collection[int], now: datetime) -> None:
+    found = Service.objects.filter(pk__in=services).select_related("provider", "category")
+    rows = list(found)
+    seen = _look(services, now)
+    categories = {one.category_id for one in seen.before.values()}
+    made = [_standing(service, seen, now) for service in rows]
+    Standing.objects.bulk_create(
+        made,
+        update_conflicts=True,
+        unique_fields=["service"],
+        update_fields=COLUMNS,
+    )
+    CheapestPrice.objects.filter(standing__in=services).delete()
+    CheapestPrice.objects.bulk_create(
+        price for service in rows for price in _prices(service.pk, seen.offers[service.pk])
+    )
+    Words.objects.bulk_create(
+        [_words(service, seen.routes[service.pk]) for service in rows],
+        update_conflicts=True,
+        unique_fields=["service"],
+        update_fields=["name", "rest"],
+    )
+    _count(categories | {one.category_id for one in made})
+
+
+def _look(services: Collection[int], now: datetime) -> _Seen:
+    offers: dict[int, list[Offer]] = defaultdict(list)
+    on_sale = RouteQuote.objects.on_sale().filter(route__service__in=services)
+    for price in on_sale.select_related("route"):
+        limits = tuple(parse_limits(price.limits))
+        offer = Offer(price.amount, price.asset, price.access_seconds, limits)
+        offers[price.route.service_id].append(offer)
+    routes: dict[int, list[Route]] = defaultdict(list)
+    for route in Route.objects.standing().filter(service__in=services):
+        routes[route.service_id].append(route)
+    protocols: dict[int, set[str]] = defaultdict(set)
+    for service, url in Upstream.objects.filter(service__in=services).values_list("service", "url"):
+        protocols[service].add(FROM_UPSTREAM.get(url.partition(":")[0].lower(), ""))
+    before = Standing.objects.in_bulk(services)
+    return _Seen(offers, routes, protocols, measuring.figures(services, now), before)
+
+
+def _standing(service: Service, seen: _Seen, now: datetime) -> Standing:
+    offers, figures = seen.offers[service.pk], seen.figures.get(service.pk, Figures())
+    before = seen.before.get(service.pk, Standing())
+    listed = (service.state, service.visibility) == ("published", "public")
+    paid = [offer for offer in offers if offer.amount]
+    first = standings.cheapest(offers)
+    key = standings.price_key(offers, list(settings.CHAIN.assets))
+    protocols = {*service.protocols, *seen.protocols[service.pk]}
+    median = standings.median_ms(figures.latencies)
+    return Standing(
+        service=service,
+        listed=listed,
+        featured=service.featured,
+        category=service.category,
+        listed_since_s=before.listed_since_s or (int(now.timestamp()) if listed else 0),
+        plan_count=len(offers),
+        has_free=len(paid) < len(offers),
+        has_paid=bool(paid),
+        has_pass=any(not offer.is_counted for offer in paid),
+        has_usage=any(offer.is_counted for offer in paid),
+        amount=first.amount if first else None,
+        asset=first.asset if first else "",
+        access_seconds=first.access_seconds if first else None,
+        price_key=NO_PRICE if key is None else key,
+        protocols=standings.bits(protocols, Service.Protocol.values),
+        calls=figures.calls,
+        success=standings.share(figures.calls - figures.failures, figures.calls),
+        p50_ms=UNKNOWN_MS if median is None else median,
+        probes=figures.probes,
+        uptime=standings.share(figures.answered, figures.probes),
+        popularity=standings.popularity(before.recent_buyers, figures.calls),
+        refreshed_at=now,
+    )
+
+
+def _prices(service: int, offers: Iterable[Offer]) -> Iterable[CheapestPrice]:
+    by_asset: dict[str, list[Offer]] = defaultdict(list)
+    for offer in offers:
+        by_asset[offer.asset].append(offer)
+    for asset, some in by_asset.items():
+        if first := standings.cheapest(some):
+            yield CheapestPrice(
+                standing_id=service,
+                asset=asset,
+                amount=first.amount,
+                access_seconds=first.access_seconds,
+                per_hour=standings.least_per_hour(some),
+            )
+
+
+def _words(service: Service, routes: Iterable[Route]) -> Words:
+    category = service.category.name if service.category else ""
+    said = [service.tagline, service.provider.name, category, service.description]
+    said += [f"{route.name} {route.path} {route.description}" for route in routes]
+    return Words(
+        service=service, name=folded(f"{service.name} {service.slug}"), rest=folded(" ".join(said))
+    )
+
+
+def _count(categories: set[int | None]) -> None:
+    wanted = [category for category in categories if category is not None]
+    listed = Count("standings", filter=Q(standings__listed=True))
+    for category in Category.objects.filter(pk__in=wanted).annotate(listed=listed):
+        Category.objects.filter(pk=category.pk).update(service_count=category.listed)
+
+
+def _take_turns() -> None:
+    """What is read here is what is written: nobody's older look comes after a newer one."""
+    if connection.vendor == "postgresql":  # SQLite's BEGIN IMMEDIATE did so already.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
