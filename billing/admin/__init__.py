@@ -13,10 +13,11 @@ from billing.admin import (
     payments,
     purchases,
     refunds,
+    starting,
     trails,
     wishes,
 )
 
 __all__ = ["audit", "channels", "dashboard", "discrepancies", "keys"]
-__all__ += ["payments", "purchases", "refunds", "trails"]
+__all__ += ["payments", "purchases", "refunds", "starting", "trails"]
 __all__ += ["wishes"]

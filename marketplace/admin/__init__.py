@@ -1,5 +1,16 @@
 """The provider's and the staff's side of the catalogue. One module a resource."""
 
-from marketplace.admin import configuration, people, price, provider, reviews, route, service, usage
+from marketplace.admin import (
+    configuration,
+    importing,
+    people,
+    price,
+    provider,
+    reviews,
+    route,
+    service,
+    usage,
+)
 
-__all__ = ["configuration", "people", "price", "provider", "reviews", "route", "service", "usage"]
+__all__ = ["configuration", "importing", "people", "price", "provider", "reviews", "route"]
+__all__ += ["service", "usage"]
