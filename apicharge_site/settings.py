@@ -88,6 +88,10 @@ if EXPIRED_KEPT_DAYS < 1:
 
 # Where a payment can be looked at; {transaction} is its hash.
 EXPLORER = env.str("APICHARGE_EXPLORER", default=chains.EXPLORERS.get(CHAIN.name, ""))
+# Fonts of receipts for scripts that DejaVu Sans lacks.
+RECEIPT_FONTS = state.files(
+    "APICHARGE_RECEIPT_FONTS", env.list("APICHARGE_RECEIPT_FONTS", default=[])
+)
 # Who sells the assets for money from a bank (SEP-24): CODE=https://….
 ANCHORS = chains.anchors(env.list("APICHARGE_ANCHORS", default=[]), CHAIN)
 

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ MAIL_SECONDS = 10
 
 class Misconfigured(ImproperlyConfigured):
     """The message says which setting to change."""
+
+
+def files(name: str, given: Sequence[str]) -> list[Path]:
+    """Paths of files that can be read."""
+    paths = [Path(each).absolute() for each in given]
+    if missing := [str(path) for path in paths if not path.is_file()]:
+        raise Misconfigured(f"{name}: there is no file {missing[0]}.")
+    return paths
 
 
 def directory(home: Path) -> Path:

@@ -29,6 +29,7 @@ class Conf:
     rpc_url: str
     expired_kept_s: int
     channels: int
+    explorer: str
     announces: bool
     """Processes share a Channels layer, so that one hears what another did."""
 
@@ -40,6 +41,7 @@ def conf() -> Conf:
         rpc_url=settings.RPC_URL,
         expired_kept_s=settings.EXPIRED_KEPT_DAYS * 86_400,
         channels=settings.CHANNELS,
+        explorer=settings.EXPLORER,
         announces=bool(settings.REDIS_URL),
     )
 

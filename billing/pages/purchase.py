@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from billing import authorizing, conf, instructing, orders
+from billing import authorizing, conf, instructing, orders, receipts
 from billing.api import bodies
 from billing.api.endpoint import ID
 from billing.domain.errors import BillingError
@@ -107,6 +107,8 @@ def _render(
         "own_address": addresses.url(purchase.pk, back=back),
         "page": _for_scripts(purchase, found),
         "granted": granted_token(purchase),
+        "receipt": addresses.path(purchase.pk, "receipt"),
+        "explorer": receipts.explorer_link(purchase.paid_tx_hash),
         "sign_path": addresses.path(purchase.pk, "sign"),
         "instruction_url": addresses.url(purchase.pk, "instruction"),
     }
