@@ -19,6 +19,7 @@ from billing.domain import sheets
 from billing.domain.refunds import State as RefundState
 from billing.domain.sheets import MEDIA_TYPES, Format
 from billing.models import Purchase, Refund
+from billing.pages import addresses
 from marketplace.domain import plans
 
 SHOWN = 50
@@ -43,6 +44,7 @@ class Receipt:
     refunded: str
     payee: str
     tx_hash: str
+    page: str
     at: datetime
 
 
@@ -119,6 +121,7 @@ def _receipt(row: Purchase) -> Receipt:
         refunded=plans.show_amount(refunded) if refunded else "",
         payee=row.payee,
         tx_hash=row.paid_tx_hash,
+        page=addresses.path(row.pk, "receipt"),
         at=_moment(row.paid_at_s or row.created_at_s),
     )
 
