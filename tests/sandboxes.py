@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import signal
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class RunningSandbox:
     home: Path
     process: nursery.Child
     said: IO[str]
+    verify: ssl.SSLContext | bool = True
 
     @property
     def port(self) -> int:
@@ -38,7 +40,8 @@ class RunningSandbox:
         """Lumens for `account`, and a trustline and 1,000 units of each asset."""
         for asset in assets or (None,):
             query = {"addr": account} | ({} if asset is None else {"asset": asset})
-            httpx.get(f"{self.url}/friendbot", params=query, timeout=40).raise_for_status()
+            url = f"{self.url}/friendbot"
+            httpx.get(url, params=query, timeout=40, verify=self.verify).raise_for_status()
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)
