@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh build: build the contract and compare it with the committed wasm.
+# build.sh build: build the contract and the test token, and compare them with the committed wasm.
 # build.sh test:  the tests on the network's own host.
 # build.sh can:   whether this machine can build it.
 set -euo pipefail
@@ -22,23 +22,22 @@ have_target() {
 
 build() {
   # Flags of this machine would change the file; its paths do not get into it.
-  env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --quiet --target "$target"
-  built=$CARGO_TARGET_DIR/$target/release/apicharge.wasm
+  env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --quiet --workspace --target "$target"
+  built=$CARGO_TARGET_DIR/$target/release
 }
 
-compare() {
-  sha256sum --check --quiet apicharge.wasm.sha256
+compare() {  # What was built, and what is committed.
+  sha256sum --check --quiet "$2.sha256"
   if [ "$(rustc --version | cut -d' ' -f2)" = "$pinned" ]; then
-    cmp "$built" apicharge.wasm || {
+    cmp "$1" "$2" || {
       echo "The committed wasm is not what the source builds. If it has to change:" >&2
-      echo "  cp $built contract/apicharge.wasm; (cd contract && sha256sum apicharge.wasm >apicharge.wasm.sha256)" >&2
+      echo "  cp $1 contract/$2; (cd contract && sha256sum $2 >$2.sha256)" >&2
       exit 1
     }
-    echo "apicharge.wasm is what the source builds: $(cut -d' ' -f1 apicharge.wasm.sha256)"
+    echo "$2 is what the source builds: $(cut -d' ' -f1 "$2.sha256")"
   else
-    python3 interface.py "$built" apicharge.wasm
-    APICHARGE_WASM=$built cargo test --locked --quiet vectors
-    echo "Built with $(rustc --version), not the pinned $pinned: same interface, same vectors; the hash was not compared."
+    python3 interface.py "$1" "$2"
+    echo "$2: built with $(rustc --version), not the pinned $pinned: same interface; the hash was not compared."
   fi
 }
 
@@ -48,11 +47,15 @@ case ${1:-} in
   build)
     have_target || { echo "This Rust has no $target: rustup target add $target" >&2; exit 1; }
     build
-    compare
+    compare "$built/apicharge.wasm" apicharge.wasm
+    compare "$built/apicharge_test_token.wasm" token.wasm
+    if [ "$(rustc --version | cut -d' ' -f2)" != "$pinned" ]; then
+      APICHARGE_WASM=$built/apicharge.wasm cargo test --locked --quiet vectors
+    fi
     ;;
   test)
-    if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; fi
-    cargo test --locked --quiet
+    if cargo fmt --version >/dev/null 2>&1; then cargo fmt --all --check; fi
+    cargo test --locked --quiet --workspace
     ;;
   *) sed -n '2,4s/^# //p' "$0"; exit 2 ;;
 esac

@@ -1,6 +1,6 @@
 """What a contract may ask of the host: the functions that soroban-env-common's env.json names.
 
-Those that the committed contract imports, and no other. Arguments and answers are raw 64 bits;
+Those that the committed contracts import, and no other. Arguments and answers are raw 64 bits;
 which of them are values and which are plain numbers is the interface's to say.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
-from stellar_sdk import scval, xdr
+from stellar_sdk import StrKey, scval, xdr
 
 from billing.sandbox import network, ordering
 from billing.sandbox.entries import Durability, address_of
@@ -57,6 +57,9 @@ class HostCalls:
         self.host.emit(self._vec(topics), self.objects.take(data))
         return VOID
 
+    def ledger_sequence(self) -> int:
+        return self.objects.give(scval.to_uint32(self.host.closing.sequence))
+
     def timestamp(self) -> int:
         return self.objects.give(scval.to_uint64(self.host.closing.close_time))
 
@@ -65,6 +68,13 @@ class HostCalls:
 
     def current_contract(self) -> int:
         return self.objects.give(scval.to_address(self.host.contract))
+
+    def fail(self, error: int) -> int:
+        value = self.objects.take(error)
+        if value.error is None or value.error.contract_code is None:
+            raise _unexpected("an error of a contract")
+        number = value.error.contract_code.uint32
+        raise HostError(Kind.SCE_CONTRACT, number, "failing with contract error", value)
 
     def from_u64(self, value: int) -> int:
         return self.objects.give(scval.to_uint64(value & BITS_64))
@@ -200,6 +210,14 @@ class HostCalls:
         self.host.require_auth(self._address(address))
         return VOID
 
+    def account_of_muxed(self, address: int) -> int:
+        value = self.objects.take(address)
+        muxed = None if value.address is None else value.address.muxed_account
+        if muxed is None:
+            raise _unexpected("a muxed address")
+        key = StrKey.encode_ed25519_public_key(muxed.ed25519.uint256)
+        return self.objects.give(scval.to_address(key))
+
     def _stored(self, key: int, kind: int) -> xdr.SCVal | None:
         name = self.objects.take(key)
         if kind == StorageType.INSTANCE:
@@ -247,7 +265,9 @@ def _unexpected(what: str) -> HostError:
 FUNCTIONS: Mapping[tuple[str, str], Callable[..., int]] = {
     ("x", "0"): HostCalls.compare,
     ("x", "1"): HostCalls.emit,
+    ("x", "3"): HostCalls.ledger_sequence,
     ("x", "4"): HostCalls.timestamp,
+    ("x", "5"): HostCalls.fail,
     ("x", "6"): HostCalls.network_id,
     ("x", "7"): HostCalls.current_contract,
     ("i", "_"): HostCalls.from_u64,
@@ -273,4 +293,5 @@ FUNCTIONS: Mapping[tuple[str, str], Callable[..., int]] = {
     ("c", "_"): HostCalls.sha256,
     ("c", "0"): HostCalls.verify_ed25519,
     ("a", "0"): HostCalls.require_auth,
+    ("a", "4"): HostCalls.account_of_muxed,
 }

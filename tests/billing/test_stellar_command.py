@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -17,6 +18,7 @@ from billing.rails.stellar.operator import GIVEN_STROOPS, OperatorFailed
 from billing.rails.stellar.rpc import Rpc
 from marketplace import quoting
 from marketplace.domain import chains
+from tests.billing import networks
 from tests.marketplace import shop as catalogue
 from tests.sandboxes import RunningSandbox
 
@@ -138,3 +140,54 @@ def test_sandbox_has_its_contract(
 ) -> None:
     told = said(capsys, "deploy")
     assert told == f"  have   contract {conf.conf().chain.contract} is the sandbox's own\n"
+
+
+def test_contract_is_deployed_on_a_network_that_has_none(
+    database: str,
+    on_sandbox: RunningSandbox,
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Uploaded, made by its constructor and told of an asset; again: nothing."""
+    founded = networks.found(on_sandbox, "command")
+    settings.CHAIN = founded.chain
+    with conf.paying_by(founded.rail):
+        with pytest.raises(CommandError, match="left to do"):
+            said(capsys, "deploy", "--dry-run")
+        capsys.readouterr()
+        assert not founded.rail.founding().has_contract()
+        first = said(capsys, "deploy").splitlines()
+        contract = f"contract {founded.chain.contract}"
+        assert f"  made   {contract}" in first
+        assert "  have   signer accepted by the contract" in first  # By the constructor.
+        again = said(capsys, "deploy")
+        assert {line.split()[0] for line in again.splitlines()} == {"have"}
+        assert "(MISSING)" not in said(capsys, "status")
+
+    token = networks.deploy_token(founded)
+    founded = founded.with_asset(token)
+    settings.CHAIN = founded.chain
+    with conf.paying_by(founded.rail):
+        made = [line for line in said(capsys, "deploy").splitlines() if "  made" in line]
+        assert made == [f"  made   asset {token.code} accepted by the contract"]
+        with pytest.raises(CommandError, match="left to do"):
+            said(capsys, "setup", "--dry-run", "--count", "1")
+        assert f"token {token.code}: {token.sac}, 7 decimals" in capsys.readouterr().out
+
+
+def test_new_signer_is_told_to_the_contract_by_its_admin_alone(
+    on_sandbox: RunningSandbox, database: str
+) -> None:
+    founded = networks.found(on_sandbox, "signers")
+    networks.deploy(founded)
+    signer = replace(founded.deploying, signer=bytes([3]) * 32)
+    assert [step.words for step in signer.steps() if not step.done] == [
+        "signer accepted by the contract"
+    ]
+    stranger = replace(signer, operator=networks.found(on_sandbox, "stranger").deploying.operator)
+    advice = [step.advice for step in stranger.steps() if not step.done]
+    assert advice == [f"{founded.deploying.operator.address} has to call set_signer"]
+    for step in signer.steps():
+        if step.act is not None:
+            step.act()
+    assert all(step.done for step in signer.steps())

@@ -24,10 +24,12 @@ def spec() -> list[xdr.SCSpecEntry]:
     return told
 
 
-def test_wasm_is_the_one_whose_hash_is_known() -> None:
-    known = (FOLDER / "apicharge.wasm.sha256").read_text()
-    assert known == f"{hashlib.sha256(WASM).hexdigest()}  apicharge.wasm\n"
-    assert len(WASM) <= SIZE_MAX
+@pytest.mark.parametrize("name", ["apicharge.wasm", "token.wasm"])
+def test_wasm_is_the_one_whose_hash_is_known(name: str) -> None:
+    wasm = (FOLDER / name).read_bytes()
+    known = (FOLDER / f"{name}.sha256").read_text()
+    assert known == f"{hashlib.sha256(wasm).hexdigest()}  {name}\n"
+    assert len(wasm) <= SIZE_MAX
 
 
 def test_functions_are_these_and_none_moves_funds_or_changes_the_code() -> None:
