@@ -41,7 +41,9 @@ def _common() -> _Parser:
     common.add_argument("--gateway", default="", help=f"for a ROUTE: whose it is (or {GATEWAY})")
     common.add_argument("--signer", default="", help="the quote signer that you expect, in hex")
     common.add_argument("--contract", default="", help="the contract that you expect, C…")
-    common.add_argument("--rpc", default="", help="a network node you trust, to check expiries")
+    common.add_argument(
+        "--rpc", default="", help="a network node you trust, to check expiries and payments"
+    )
     return common
 
 

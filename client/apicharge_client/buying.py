@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from apicharge_client import gateway as gw
-from apicharge_client import pins, quotes, tokens
+from apicharge_client import pins, quotes, receipts, tokens
 from apicharge_client.checking import Instruction, Order, check
 from apicharge_client.documents import Document, encode
 from apicharge_client.errors import KeyProblem, NotTrusted, PurchaseEnded, PurchasePending
@@ -119,7 +119,7 @@ class Buyer:
             response = yield from self._hand_in(held, pending)
             if response.is_success:
                 status = Document.parse(response.content, "The purchase")
-                if grant := self._outcome(held, pending, status):
+                if grant := (yield from self._outcome(held, pending, status)):
                     return grant
             if self.clock() > deadline:
                 raise PurchasePending(
@@ -142,11 +142,12 @@ class Buyer:
             raise gw.problem(response)
         return response
 
-    def _outcome(self, held: Held, pending: Pending, status: Document) -> Grant | None:
+    def _outcome(self, held: Held, pending: Pending, status: Document) -> Steps[Grant | None]:
         state = status.text("status")
         if state == "granted":
             grant = self._grant(pending, status.text("granted_access_token"))
             self.store.change(held.origin, held.route, lambda now: now.granted(grant))
+            yield from self._check_receipt(pending, grant)
             return grant
         if state in ENDS:
             self.store.change(held.origin, held.route, Held.settled)
@@ -162,7 +163,7 @@ class Buyer:
         if status.text("status") in ENDS:
             self.store.change(held.origin, held.route, Held.settled)
             return None
-        if grant := self._outcome(held, pending, status):
+        if grant := (yield from self._outcome(held, pending, status)):
             return grant
         return (yield from self._authorize(held, pending))
 
@@ -171,7 +172,8 @@ class Buyer:
         url = gw.api(pending.gateway, f"purchases/{pending.id}/recover")
         response = yield from gw.post(url, {"quote": pending.quote})
         if response.is_success:
-            return self._outcome(held, pending, Document.parse(response.content, "The purchase"))
+            status = Document.parse(response.content, "The purchase")
+            return (yield from self._outcome(held, pending, status))
         if self.clock() < pending.quote_expires_at + AFTERLIFE_S:
             raise PurchasePending(
                 f"The gateway does not know the purchase {pending.id}, which was signed.",
@@ -179,6 +181,19 @@ class Buyer:
             ) from gw.problem(response)
         self.store.change(held.origin, held.route, Held.settled)
         return None
+
+    def _check_receipt(self, pending: Pending, grant: Grant) -> Steps[None]:
+        """With a node of one's own: that the chain tells of the payment that was agreed."""
+        quote = quotes.parse(Document.of(pending.quote, "the quote"))
+        pin = self.store.pin(pending.gateway)
+        if not self.rpc_url or not quote.amount or pin is None:
+            return
+        transaction = tokens.claims_of(grant.token).object("pay").text("tx")
+        events = yield from gw.events_of(self.rpc_url, transaction)
+        if events is not None:
+            access = Key(bytes.fromhex(pending.access_seed))
+            order = Order(quote, pin, pending.buyer, access.public)
+            receipts.check(events, order, bytes.fromhex(pending.id))
 
     def _grant(self, pending: Pending, token: str) -> Grant:
         quote = quotes.parse(Document.of(pending.quote, "the quote"))

@@ -2,7 +2,7 @@
 
 ApiChargeError
 ├── KeyProblem           3  no buyer key, or one that cannot be read
-├── NotTrusted           4  a quote or a gateway that is not what was pinned
+├── NotTrusted           4  a quote, a gateway or a payment that is not what was agreed
 │   └── InstructionRefused   an instruction that asks for another signature than was agreed
 ├── NotAffordable        5  no offer within the budget
 ├── PurchasePending      6  paid or perhaps paid; the outcome is not known yet

@@ -106,10 +106,26 @@ def quotes(gateway: str, route: str = "") -> Steps[Document]:
 
 def latest_ledger(rpc_url: str) -> Steps[int]:
     """From a network node that the user trusts."""
-    body = {"jsonrpc": "2.0", "id": 1, "method": "getLatestLedger"}
+    return (yield from _node(rpc_url, "getLatestLedger")).integer("sequence")
+
+
+def events_of(rpc_url: str, transaction: str) -> Steps[list[str] | None]:
+    """The XDR of a successful transaction's events; None when the node knows none such."""
+    told = yield from _node(rpc_url, "getTransaction", hash=transaction)
+    if told.text("status") != "SUCCESS":
+        return None
+    operations = told.object("events").members.get("contractEventsXdr")
+    if not isinstance(operations, list):
+        raise told.wrong("contractEventsXdr", "a list")
+    listed = [operation for operation in operations if isinstance(operation, list)]
+    return [str(event) for operation in listed for event in operation]
+
+
+def _node(rpc_url: str, method: str, **params: str) -> Steps[Document]:
+    body = {"jsonrpc": "2.0", "id": 1, "method": method} | ({"params": params} if params else {})
     request = httpx.Request("POST", rpc_url, json=body, extensions={"timeout": RPC_TIMEOUT})
     response = yield from ask(request)
-    return read(response, "The node's answer").object("result").integer("sequence")
+    return read(response, "The node's answer").object("result")
 
 
 def error_of(response: httpx.Response) -> str:

@@ -38,6 +38,9 @@ class Purchase:
     token: str = ""
 
 
+PAYMENT = "ab" * 32
+
+
 @dataclass
 class FakeGateway:
     origin: str = ""
@@ -60,6 +63,7 @@ class FakeGateway:
     calls: list[tuple[str, str, str, bytes]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     rpc_ledger: int = LATEST_LEDGER
+    on_chain: Json = field(default_factory=lambda: {"status": "NOT_FOUND"})
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -77,7 +81,7 @@ class FakeGateway:
         parts = path.strip("/").split("/")
         with self.lock:
             if path == "/rpc":
-                return 200, {"jsonrpc": "2.0", "id": 1, "result": {"sequence": self.rpc_ledger}}, {}
+                return 200, {"jsonrpc": "2.0", "id": 1, "result": self.node(json.loads(body))}, {}
             if parts[0] == "gate":
                 self.calls.append((method, path, _presented(headers), body))
                 self.headers.append(headers)
@@ -90,6 +94,12 @@ class FakeGateway:
                 document = json.loads(body) if body else {}
                 return self.purchase(method, parts[3:], document)
         return problem(404, "not-found")
+
+    def node(self, call: Json) -> Json:
+        if call["method"] == "getTransaction":
+            assert call["params"] == {"hash": PAYMENT}
+            return self.on_chain
+        return {"sequence": self.rpc_ledger}
 
     def quote_document(self) -> Json:
         return {
@@ -178,7 +188,7 @@ class FakeGateway:
             "exp": now + 3600,
             **{name: purchase.quote[name] for name in sold},
             "quote": purchase.quote["digest"],
-            "pay": None,
+            "pay": {"tx": PAYMENT},
             "cnf": {"jwk": jwk},
         }
         header = {"alg": "EdDSA", "typ": "apicharge-grant+jwt", "kid": "k"}
