@@ -1,4 +1,4 @@
-"""Payments, grants and the audit log for bookkeeping: a page at a time, in the order of their keys.
+"""Payments, grants, refunds and the audit log for bookkeeping: a page at a time, ordered by key.
 
 A file over the web is bounded; the next one begins after the last row of the one before. Nothing
 here is secret: tokens are not exported.
@@ -6,12 +6,13 @@ here is secret: tokens are not exported.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Model, QuerySet
 
 from billing.domain import sheets
 from billing.domain.sheets import Format, Row
-from billing.models import AuditEntry, GrantedToken, Payment
+from billing.models import AuditEntry, GrantedToken, Payment, Refund
 
 ROWS_PER_FILE = 100_000
 ROWS_PER_PAGE = 1_000
@@ -43,6 +44,15 @@ BOOKS: Mapping[str, Book] = {
         ),
         at="created_at_s",
     ),
+    "refunds": Book(
+        Refund,
+        (
+            *("id", "purchase_id", "network", "tx_hash", "state", "created_at_s"),
+            *("moved_at_s", "ledger", "payer", "receiver", "asset_code", "asset", "amount"),
+            *("reason", "ends_grant", "problem", "purchase__route"),
+        ),
+        at="created_at_s",
+    ),
     "audit": Book(
         AuditEntry,
         ("number", "at_ms", "actor", "action", "subject", "detail", "previous", "hash"),
@@ -58,21 +68,22 @@ class Wanted:
     format: Format
     since_s: int | None = None
     until_s: int | None = None  # Not included.
-    after: int = 0  # The key of the last row of the file before.
+    after: str = ""  # The key of the last row of the file before.
+    visible: QuerySet[Any] | None = None  # All, or what somebody may see.
 
 
 def chunks(wanted: Wanted, *, rows_max: int | None = None) -> Iterator[str]:
     """The file, a page of rows at a time."""
     book, format_ = wanted.book, wanted.format
     yield sheets.head(format_, book.columns)
-    key, after, written = str(book.columns[0]), wanted.after, 0
+    key, after, written = book.columns[0], wanted.after, 0
     while rows := _page(wanted, after, _still(written, rows_max)):
         yield sheets.body(format_, book.columns, rows, first=not written)
-        after, written = int(str(rows[-1][key])), written + len(rows)
+        after, written = str(rows[-1][key]), written + len(rows)
     yield sheets.tail(format_)
 
 
-def last_of_file(wanted: Wanted) -> int | None:
+def last_of_file(wanted: Wanted) -> object | None:
     """Where the next file begins, when one does not hold all."""
     keys = _rows(wanted, wanted.after).values_list("pk", flat=True)
     ends = list(keys[ROWS_PER_FILE - 1 : ROWS_PER_FILE + 1])
@@ -83,13 +94,17 @@ def _still(written: int, rows_max: int | None) -> int:
     return ROWS_PER_PAGE if rows_max is None else min(ROWS_PER_PAGE, rows_max - written)
 
 
-def _page(wanted: Wanted, after: int, rows: int) -> list[Row]:
+def _page(wanted: Wanted, after: str, rows: int) -> list[Row]:
     return list(_rows(wanted, after).values(*wanted.book.columns)[:rows])
 
 
-def _rows(wanted: Wanted, after: int) -> QuerySet[Model]:
+def _rows(wanted: Wanted, after: str) -> QuerySet[Model]:
     book = wanted.book
-    rows = book.model._default_manager.filter(pk__gt=after)  # noqa: SLF001 - Django's name for it
+    rows = wanted.visible
+    if rows is None:
+        rows = book.model._default_manager.all()  # noqa: SLF001 - Django's name for it
+    if after:
+        rows = rows.filter(pk__gt=after)
     if wanted.since_s is not None:
         rows = rows.filter(**{f"{book.at}__gte": wanted.since_s * book.ticks_per_second})
     if wanted.until_s is not None:

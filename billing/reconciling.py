@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from billing.domain.discrepancies import Finding
 from billing.domain.purchases import PAID, State
 from billing.granting import grant_of
+from billing.limiting import Allowed
 from billing.models import ChainTransaction, GrantedToken, Payment, Purchase
 from gateway.domain import ed25519, jws
 from gateway.domain.tokens import Grant, Starts
@@ -100,13 +101,14 @@ def _tokens() -> Iterator[Found]:
     keys = dict(VerifyingKey.objects.values_list("kid", "public_key"))
     rows = GrantedToken.objects.select_related("purchase").order_by("pk").iterator(BATCH)
     while batch := list(islice(rows, BATCH)):
-        ledgers = GrantLedger.objects.in_bulk([row.purchase_id for row in batch])
+        ids = [row.purchase_id for row in batch]
+        ledgers, allowed = GrantLedger.objects.in_bulk(ids), Allowed.of(ids)
         for row in batch:
-            yield from _judge(row, ledgers.get(row.purchase_id), keys)
+            yield from _judge(row, ledgers.get(row.purchase_id), allowed, keys)
 
 
 def _judge(
-    row: GrantedToken, ledger: GrantLedger | None, keys: Mapping[str, str]
+    row: GrantedToken, ledger: GrantLedger | None, allowed: Allowed, keys: Mapping[str, str]
 ) -> Iterator[Found]:
     try:
         grant = grant_of(row.purchase)
@@ -121,7 +123,7 @@ def _judge(
         yield Found(Finding.TOKEN_DIFFERS, row.purchase_id, differs)
     if ledger is None:
         yield Found(Finding.WITHOUT_LEDGER, row.purchase_id, row.kid)
-    elif differs := _differing(_allowed(ledger), _sold(grant)):
+    elif differs := _differing(_allowed(ledger), _sold(grant)) or allowed.differs(grant):
         yield Found(Finding.LEDGER_DIFFERS, row.purchase_id, differs)
 
 

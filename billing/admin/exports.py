@@ -10,9 +10,9 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBadRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
@@ -42,22 +42,27 @@ class Exported(ModelAdmin[M]):
         def view(request: HttpRequest) -> HttpResponseBase:
             if not self.has_view_permission(request):
                 raise PermissionDenied
-            return answer(request, self.book, format_)
+            return answer(request, self.book, format_, self.get_queryset(request))
 
         return self.admin_site.admin_view(view)
 
 
-def answer(request: HttpRequest, book: str, format_: Format) -> HttpResponseBase:
+def answer(
+    request: HttpRequest, book: str, format_: Format, visible: QuerySet[M]
+) -> HttpResponseBase:
     try:
         wanted = Wanted(
             BOOKS[book],
             format_,
             since_s=_day(request.GET.get("since")),
             until_s=_day(request.GET.get("until")),
-            after=int(request.GET.get("after", "0")),
+            after=_key(BOOKS[book].model, request.GET.get("after", "")),
+            visible=visible,
         )
-    except ValueError:
-        return HttpResponseBadRequest("since and until are days (2026-11-21), after is a number.")
+    except (ValueError, ValidationError):
+        return HttpResponseBadRequest(
+            "since and until are days (2026-11-21), after is a row's key."
+        )
     with transaction.atomic():
         auditing.record(
             action=f"export.{book}",
@@ -84,6 +89,12 @@ async def _streamed(wanted: Wanted) -> AsyncIterator[str]:
 
     while (chunk := await sync_to_async(following)()) is not None:
         yield chunk
+
+
+def _key(model: type[Model], text: str) -> str:
+    """`text`, if it could be a key of theirs."""
+    assert model._meta.pk is not None  # noqa: SLF001 - Django's name for it
+    return text and str(model._meta.pk.to_python(text))  # noqa: SLF001 - as above
 
 
 def _day(text: str | None) -> int | None:

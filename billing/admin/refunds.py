@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 
 from billing import refunding
 from billing.admin import reading
+from billing.admin.exports import Exported
 from billing.admin.reading import UNITS, purchase_link, shown
 from billing.api.bodies import standard
 from billing.domain.errors import BillingError
@@ -57,7 +58,8 @@ class SignForm(forms.Form):
 
 
 @admin.register(Refund)
-class RefundAdmin(OwnRowsAdmin[Refund]):
+class RefundAdmin(Exported[Refund], OwnRowsAdmin[Refund]):
+    book = "refunds"
     owner_path = "provider"
     sellers_may = frozenset({"view", "add"})
     list_display = ("short", "state", "purchase", "price", "receiver", "moved")

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ from django.core.management import call_command
 from django.test import AsyncClient
 
 from billing import conf, exporting
-from billing.models import AuditEntry, GrantedToken, Payment
+from billing.models import AuditEntry, GrantedToken, Payment, Purchase, Refund
 from billing.orders import terms_of
+from marketplace.models import Provider
 from tests.billing.working import Shop
 from tests.fakes.rail import FakeRail
+from tests.marketplace import shop as catalogue
 
 SOLD = 5
 DAY_S = 86_400
@@ -31,7 +34,25 @@ def books(db: None) -> Iterator[None]:
             shop.rail.pay(terms_of(shop.instruct()), tx_hash=f"{number:064x}")
         shop.turn()
         assert GrantedToken.objects.count() == SOLD
+        for row in Purchase.objects.all():
+            refund(row)
         yield
+
+
+def refund(purchase: Purchase, provider: Provider | None = None, **changes: object) -> None:
+    row = {
+        "id": hashlib.sha256(purchase.pk.encode()).hexdigest(),
+        "network": purchase.network,
+        "payer": purchase.payee,
+        "receiver": purchase.buyer,
+        "asset": purchase.asset,
+        "asset_code": purchase.asset_code,
+        "amount": purchase.amount,
+        "tx_hash": purchase.pk,
+        "state": "expired",
+        **dict.fromkeys(("moved_at_s", "created_at_s", "last_moment_s", "built_at_ledger"), 1),
+    }
+    Refund.objects.create(purchase=purchase, provider=provider, **(row | changes))
 
 
 def fetch(path: str, **is_: bool) -> tuple[int, str, dict[str, str]]:
@@ -53,7 +74,12 @@ def rows(text: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize(
     ("path", "key", "count"),
-    [("payment", "id", SOLD), ("grantedtoken", "purchase_id", SOLD), ("auditentry", "number", 0)],
+    [
+        ("payment", "id", SOLD),
+        ("grantedtoken", "purchase_id", SOLD),
+        ("refund", "id", SOLD),
+        ("auditentry", "number", 0),
+    ],
 )
 def test_both_formats_hold_every_row(books: None, path: str, key: str, count: int) -> None:
     count = count or AuditEntry.objects.count() + 1  # The export itself is audited.
@@ -101,7 +127,28 @@ def test_span_of_time_is_kept_to(books: None) -> None:
     assert status == 400
 
 
-@pytest.mark.parametrize("path", ["payment", "grantedtoken", "auditentry"])
+def test_provider_exports_its_own_refunds_and_nobody_elses(books: None) -> None:
+    provider = catalogue.provider("somebody")
+    User.objects.filter(pk=provider.owner_id).update(username="somebody", is_staff=True)
+    first = Purchase.objects.order_by("pk")[0]
+    Refund.objects.filter(purchase=first).delete()
+    refund(first, provider, reason="@SUM(1)")
+    status, text, _ = fetch("refund/export.csv")
+    assert (status, len(rows(text))) == (200, 1)
+    assert (rows(text)[0]["purchase_id"], rows(text)[0]["reason"]) == (first.pk, "'@SUM(1)")
+
+
+def test_refunds_go_on_after_the_last_of_the_file_before(
+    books: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "ROWS_PER_FILE", 2)
+    _, _, headers = fetch("refund/export.csv", is_superuser=True)
+    address = headers["Link"].partition("; ")[0].strip("<>").partition("/billing/")[2]
+    assert len(rows(fetch(address, is_superuser=True)[1])) == 2
+    assert fetch("payment/export.csv?after=zz", is_superuser=True)[0] == 400
+
+
+@pytest.mark.parametrize("path", ["payment", "grantedtoken", "refund", "auditentry"])
 def test_provider_and_stranger_export_nothing(books: None, path: str) -> None:
     assert fetch(f"{path}/export.csv")[0] == 403
     stranger = asyncio.run(AsyncClient().get(f"/admin/billing/{path}/export.csv"))

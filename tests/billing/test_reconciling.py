@@ -15,6 +15,8 @@ from billing.models import ChainTransaction, Discrepancy, GrantedToken, Payment,
 from billing.orders import terms_of
 from billing.reconciling import STUCK_SECONDS, Found, reconcile
 from billing.retracing import retrace
+from gateway.domain.limits import Credits
+from gateway.ledgers import booking
 from gateway.models import GrantLedger, LimiterLedger
 from tests.billing.working import Shop
 from tests.fakes.rail import FakeRail
@@ -109,6 +111,24 @@ def ledger_widened(shop: Shop) -> str:
     return purchase.pk
 
 
+def limiter_widened(shop: Shop) -> str:
+    purchase = granted(shop)
+    LimiterLedger.objects.filter(grant=purchase.pk).update(limit=11)
+    return purchase.pk
+
+
+def limiter_lost(shop: Shop) -> str:
+    purchase = granted(shop)
+    LimiterLedger.objects.filter(grant=purchase.pk).delete()
+    return purchase.pk
+
+
+def limiter_exchanged(shop: Shop) -> str:
+    purchase = granted(shop)
+    LimiterLedger.objects.filter(grant=purchase.pk).update(kind="messages")
+    return purchase.pk
+
+
 def ledger_of_nobody(shop: Shop) -> str:
     made = GrantLedger(pk="ee" * 32, route="a/b", limits=[], not_before=0, expires_at=2**40)
     made.save(force_insert=True)
@@ -162,6 +182,9 @@ SEEDED: dict[Callable[[Shop], str], set[Finding]] = {
     token_exchanged: {Finding.TOKEN_DIFFERS},
     ledger_lost: {Finding.WITHOUT_LEDGER},
     ledger_widened: {Finding.LEDGER_DIFFERS},
+    limiter_widened: {Finding.LEDGER_DIFFERS},
+    limiter_lost: {Finding.LEDGER_DIFFERS},
+    limiter_exchanged: {Finding.LEDGER_DIFFERS},
     ledger_of_nobody: {Finding.LEDGER_WITHOUT_GRANT},
     stuck: {Finding.STUCK},
     transaction_stuck: {Finding.TRANSACTION_STUCK},
@@ -190,12 +213,22 @@ def test_discrepancy_is_found_and_named(shop: Shop, seed: Callable[[Shop], str])
     assert set(found(shop)) == {(finding, subject) for finding in SEEDED[seed]}
 
 
+def test_credits_that_were_given_are_no_discrepancy(shop: Shop) -> None:
+    purchase = shop.instruct(limits=(Credits(5).terms(),))
+    shop.rail.pay(terms_of(purchase), tx_hash=purchase.pk)
+    shop.turn()
+    booking.adjust(purchase.pk, "one", 3, may_take=False)
+    assert found(shop) == []
+    LimiterLedger.objects.filter(grant=purchase.pk).update(limit=9)
+    assert found(shop) == [(Finding.LEDGER_DIFFERS, purchase.pk)]
+
+
 def test_discrepancies_among_each_other_are_each_found_once(shop: Shop) -> None:
     for _ in range(3):
         granted(shop)
-    seeded = {finding: seed(shop) for seed, (finding, *_) in ONE_EACH.items()}
+    seeded = [(finding, seed(shop)) for seed, (finding, *_) in ONE_EACH.items()]
     assert len(seeded) >= 10
-    assert sorted(found(shop)) == sorted(seeded.items())
+    assert sorted(found(shop)) == sorted(seeded)
 
 
 ONE_EACH = {seed: tuple(finding) for seed, finding in SEEDED.items() if len(finding) == 1}

@@ -8,9 +8,7 @@ from billing.exporting import BOOKS, Wanted, chunks
 
 
 class Command(BaseCommand):
-    help = (
-        "Write payments, grants or the audit log to standard output, all of it or a span of time."
-    )
+    help = "Write a book to standard output: payments, grants, refunds or the audit log."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("book", choices=sorted(BOOKS))
