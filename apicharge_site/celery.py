@@ -81,6 +81,11 @@ app.conf.update(
             "schedule": CATALOGUE_SECONDS,
             "options": {"expires": STALE_SECONDS},
         },
+        "change payout addresses": {
+            "task": "apicharge_site.tasks.change_payouts",
+            "schedule": TIDY_SECONDS,
+            "options": {"expires": STALE_SECONDS},
+        },
         "forget old usage": {
             "task": "apicharge_site.tasks.forget_usage",
             "schedule": 10.0,

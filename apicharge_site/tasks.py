@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from billing.buyers import buyers_of
 from gateway.ledgers import chronicling
-from marketplace import rounds
+from marketplace import payouts, rounds
 
 
 @shared_task(ignore_result=True)
@@ -19,3 +19,10 @@ def forget_usage() -> None:
 @shared_task(ignore_result=True)
 def keep_catalogue() -> None:
     rounds.go_round(timezone.now(), buyers_of)
+
+
+@shared_task(ignore_result=True)
+def change_payouts() -> None:
+    now = timezone.now()
+    payouts.tell_due(now=now)
+    payouts.apply_due(now=now)

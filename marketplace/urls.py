@@ -1,6 +1,6 @@
 from django.urls import path
 
-from marketplace import joining, pages, presenting, reviewing
+from marketplace import joining, pages, paying_out, presenting, reviewing
 from marketplace.catalogue import catalogue
 from marketplace.sitemaps import robots, sitemap, sitemap_index
 from marketplace.trying import page
@@ -18,6 +18,9 @@ urlpatterns = [
     path("services/<slug:slug>/openapi.json", presenting.service_openapi, name="service-openapi"),
     path("services/<slug:slug>/routes/<slug:route_slug>/", pages.route, name="route"),
     path("sell/", joining.sell, name="sell"),
+    path("sell/payout/", paying_out.payout, name="payout"),
+    path("sell/payout/stop/", paying_out.stop, name="payout-stop"),
+    path("sell/payout/cancel/<str:token>/", paying_out.cancel, name="payout-cancel"),
     path("problems/", pages.problems, name="problems"),
     path("problems/<slug:slug>/", pages.problem, name="problem"),
     path("problems/<slug:slug>", pages.problem),  # As the problem's `type` spells it.

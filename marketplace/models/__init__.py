@@ -4,12 +4,21 @@ from marketplace.models.configurations import Configuration
 from marketplace.models.documents import ApiDocument
 from marketplace.models.offering import Service, ServiceQuerySet, Upstream
 from marketplace.models.prices import ACCESS_SECONDS_MAX, Quote, RouteQuote
-from marketplace.models.providers import SLUG, Category, Provider
+from marketplace.models.providers import SLUG, Category, PayoutChange, Provider
 from marketplace.models.reviews import Review, ReviewReport, ServiceNote
 from marketplace.models.routes import Route
 from marketplace.models.standing import CheapestPrice, MeasuredDay, Standing, Turn, Words
 
 __all__ = ["ACCESS_SECONDS_MAX", "SLUG", "ApiDocument", "Category", "CheapestPrice"]
-__all__ += ["Configuration", "MeasuredDay", "Provider", "Quote", "Review", "ReviewReport", "Route"]
-__all__ += ["RouteQuote", "Service", "ServiceNote", "ServiceQuerySet", "Standing", "Turn"]
+__all__ += ["Configuration", "MeasuredDay", "PayoutChange", "Provider", "Quote", "Review"]
+__all__ += [
+    "ReviewReport",
+    "Route",
+    "RouteQuote",
+    "Service",
+    "ServiceNote",
+    "ServiceQuerySet",
+    "Standing",
+    "Turn",
+]
 __all__ += ["Upstream", "Words"]

@@ -35,6 +35,34 @@ class Provider(models.Model):
         return self.name
 
 
+class PayoutChange(models.Model):
+    """A new payout address on its way: asked for, told to the owner, in force a day later."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="payout_changes")
+    address = models.CharField(max_length=56)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    asked_at = models.DateTimeField()
+    applies_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    applied_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider"],
+                condition=models.Q(cancelled_at=None, applied_at=None),
+                name="one_payout_change_at_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id} to {self.address}"
+
+
 class Category(models.Model):
     name = models.CharField(max_length=60, unique=True)
     slug = models.CharField(max_length=63, unique=True, validators=[SLUG])
