@@ -66,6 +66,11 @@ app.conf.update(
             "schedule": 2.0,
             "options": {"expires": STALE_SECONDS},
         },
+        "notice what is nearly used up or over": {
+            "task": "billing.tasks.notice",
+            "schedule": 10.0,
+            "options": {"expires": STALE_SECONDS},
+        },
         "compare chain and rows": {
             "task": "billing.tasks.reconcile",
             "schedule": RECONCILE_SECONDS,

@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from billing import conf, keys
+from billing import conf, keys, noticing
 from billing.domain.grants import Sale, grant_for
 from billing.domain.purchases import Event, State, allows
 from billing.models import GrantedToken, Purchase
@@ -26,7 +26,10 @@ def issue(purchase_id: str, *, now_s: float) -> bool:
             purchase_id,
             event,
             now_s=now_s,
-            changes={"due_at_ms": None},
+            changes={
+                "due_at_ms": None,
+                "notice_due_at_s": noticing.first_look_s(purchase, grant.expires_at, now_s=now_s),
+            },
             detail={"kid": kid, "expires_at": grant.expires_at},
         )
         if not moved:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from billing import advancing, channels, conf, following, noting, posting, tidying
+from billing import advancing, channels, conf, following, noticing, noting, posting, tidying
 from billing.domain.errors import NetworkUnavailable
 from billing.shops import summing
 from billing.webhooks import delivering
@@ -35,6 +35,13 @@ def top_up() -> None:
 @shared_task(ignore_result=True)
 def tidy() -> None:
     tidying.tidy(kept_s=conf.conf().expired_kept_s, now_s=time.time())
+
+
+@shared_task(ignore_result=True)
+def notice() -> None:
+    now_s = time.time()
+    noticing.look_at_used(now_s=now_s)
+    noticing.look_at_ends(now_s=now_s)
 
 
 @shared_task(ignore_result=True)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.account import acts, entering, pages, receipts
+from billing.account import acts, entering, notices, pages, receipts
 
 app_name = "dashboard"
 GRANT = "grants/<str:grant_id>/"
@@ -16,6 +16,10 @@ urlpatterns = [
     path("receipts/", receipts.listed, name="receipts"),
     path("receipts.csv", receipts.sheet, name="receipts-csv"),
     path("spending/", receipts.spending, name="spending"),
+    path("notices/", notices.settings, name="notices"),
+    path("notices/webhooks/", notices.add, name="add-webhook"),
+    path("notices/webhooks/<int:pk>/", notices.webhook, name="webhook"),
+    path("notices/webhooks/<int:pk>/<slug:act>/", notices.change, name="change-webhook"),
     path(GRANT, pages.grant, name="grant"),
     path(f"{GRANT}live/", pages.grant_live, name="grant-live"),
     path(f"{GRANT}usage/<str:by>/", pages.usage, name="usage"),

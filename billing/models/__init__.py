@@ -8,6 +8,7 @@ keys and digests are hex.
 from billing.models.audit import AuditEntry, AuditHead
 from billing.models.discrepancies import Discrepancy
 from billing.models.letters import Letter
+from billing.models.notices import Notice, NoticeChoice
 from billing.models.purchases import (
     OPEN_PER_BUYER,
     ChainTransaction,
@@ -28,3 +29,4 @@ __all__ += ["OPEN_PER_BUYER", "EventCursor", "GrantedToken", "IdempotentRequest"
 __all__ += ["GrantDay", "RouteDay", "SummedUntil"]
 __all__ += ["Letter", "Purchase", "Refund", "WebhookDelivery", "WebhookEndpoint"]
 __all__ += ["RefundRequest", "ServiceReport"]
+__all__ += ["Notice", "NoticeChoice"]

@@ -73,6 +73,7 @@ class Purchase(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="purchases"
     )
+    notice_due_at_s = models.BigIntegerField(null=True, blank=True)  # See noticing.py.
 
     authorization_kind = models.CharField(max_length=12, default="", blank=True)
     authorization = models.TextField(default="", blank=True)
@@ -98,6 +99,11 @@ class Purchase(models.Model):
             models.Index(fields=["digest"], name="purchase_digest"),
             models.Index(fields=["buyer", "-created_at_s"], name="purchase_buyer"),
             models.Index(fields=["owner", "-created_at_s"], name="purchase_owner"),
+            models.Index(
+                fields=["notice_due_at_s"],
+                condition=Q(notice_due_at_s__isnull=False),
+                name="purchase_notice_due",
+            ),
             models.Index(fields=["route", "created_at_s"], name="purchase_route"),
             models.Index(fields=["client_network", "state"], name="purchase_client_network"),
         ]

@@ -48,6 +48,7 @@ def test_tasks_are_hints_without_results_or_moments(settings: object) -> None:
         "advance_due",
         "deliver",
         "follow",
+        "notice",
         "reconcile",
         "sum_usage",
         "tidy",
@@ -59,5 +60,6 @@ def test_tasks_are_hints_without_results_or_moments(settings: object) -> None:
     assert scheduled.pop("billing.tasks.tidy") == scheduled.pop("billing.tasks.top_up") == 60.0
     assert scheduled.pop("billing.tasks.reconcile") == 3600.0
     assert scheduled.pop("billing.tasks.deliver") == 2.0
+    assert scheduled.pop("billing.tasks.notice") == 10.0
     assert scheduled.pop("billing.tasks.sum_usage") == 20.0
     assert max(scheduled.values()) <= 1.0

@@ -1,0 +1,226 @@
+"""Telling buyers, by mail and webhook, that a grant is nearly used up or nearly over.
+
+Two looks, each at a bounded number of rows, and none at the gate's cost. Usage rows of the last
+minutes say which grants were used, so only those are compared with their ledgers. The end of a
+grant is known, so its row says when to look next (`Purchase.notice_due_at_s`). What was told is
+a row of its own, so it is told once, however often and by however many workers it is looked at.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from billing import conf, posting
+from billing.domain import notices
+from billing.domain.notices import DAY_S
+from billing.models import Notice, NoticeChoice, Purchase
+from billing.models.notices import everything
+from billing.webhooks import announcing
+from gateway.domain.limits import Quota, is_quota
+from gateway.ledgers import reading
+from gateway.ledgers.reading import GrantUsage
+from gateway.models import Lease, Revocation, UsageMinute
+
+USED_WITHIN = timedelta(minutes=3)
+LOOKED_AT_ONCE = 500
+CURSOR, CURSOR_SECONDS = "notices:after", 600
+
+LIMIT, ENDING = "grant.limit", "grant.ending"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """`moments`: those that have come, the newest last; only that one is worth a mail."""
+
+    event: str
+    name: str
+    moments: Sequence[int]
+    subject: str
+    content: Mapping[str, object]
+
+
+def look_at_used(*, now_s: float) -> int:
+    """Compare grants that were used lately with their limits. How many were compared."""
+    since = datetime.fromtimestamp(now_s, UTC) - USED_WITHIN
+    after = str(cache.get(CURSOR, ""))
+    rows = UsageMinute.objects.filter(minute__gte=since, grant__gt=after).order_by("grant")
+    ids = list(rows.values_list("grant", flat=True).distinct()[:LOOKED_AT_ONCE])
+    # A round that did not come to the end goes on there; the next one begins anew.
+    cache.set(CURSOR, ids[-1] if len(ids) == LOOKED_AT_ONCE else "", CURSOR_SECONDS)
+    known = _known(ids)
+    usages = reading.usages_of(known, now_s)
+    choices, before = _choices(known.values()), _told_before(known)
+    for pk, usage in usages.items():
+        _look_again_in_time(known[pk], usage, now_s=now_s)
+        for told in _limits(known[pk], usage, now_s=now_s):
+            if (pk, f"{told.name}:{told.moments[-1]}") not in before:
+                _tell(known[pk], told, choices, now_s=now_s)
+    return len(usages)
+
+
+def look_at_ends(*, now_s: float) -> int:
+    """Grants whose moment has come. How many."""
+    due = Purchase.objects.filter(notice_due_at_s__lte=int(now_s)).order_by("notice_due_at_s")
+    ids = list(due.values_list("pk", flat=True)[:LOOKED_AT_ONCE])
+    known = _known(ids)
+    usages = reading.usages_of(ids, now_s)
+    revoked = Revocation.objects.filter(grant__in=ids, token="")
+    over = set(revoked.values_list("grant", flat=True))
+    choices = _choices(known.values())
+    for purchase in Purchase.objects.filter(pk__in=ids):
+        usage = None if purchase.pk in over else usages.get(purchase.pk)
+        if usage is None:
+            _look_again(purchase, None)
+            continue
+        owned = known.get(purchase.pk)
+        if owned is not None and (told := _ending(owned, usage, now_s=now_s)):
+            _tell(owned, told, choices, now_s=now_s)
+        ends_s, lasts_s = _end(purchase, usage)
+        _look_again(purchase, notices.next_look_s(ends_s, lasts_s=lasts_s, now_s=now_s))
+    return len(ids)
+
+
+def first_look_s(purchase: Purchase, expires_at_s: int, *, now_s: float) -> int | None:
+    """For a grant that is being issued."""
+    quote = purchase.quote
+    lasts_s = int(quote["access_seconds"])
+    if quote["starts"] == "first_use":
+        expires_at_s, lasts_s = expires_at_s - lasts_s, DAY_S + 1
+    return notices.next_look_s(expires_at_s, lasts_s=lasts_s, now_s=now_s)
+
+
+def _known(ids: Iterable[str]) -> dict[str, Purchase]:
+    """Of these the grants of somebody who can be told."""
+    owned = Purchase.objects.filter(pk__in=list(ids), owner__is_active=True)
+    return {purchase.pk: purchase for purchase in owned.select_related("owner")}
+
+
+def _choices(purchases: Iterable[Purchase]) -> dict[int, NoticeChoice]:
+    users = {purchase.owner_id for purchase in purchases if purchase.owner_id is not None}
+    return NoticeChoice.objects.in_bulk(users)
+
+
+def _told_before(ids: Iterable[str]) -> set[tuple[str, str]]:
+    return set(Notice.objects.filter(purchase__in=list(ids)).values_list("purchase", "what"))
+
+
+def _end(purchase: Purchase, usage: GrantUsage) -> tuple[float, float]:
+    """The moment to be told of, and how long it was ahead: of an unused grant the last to begin."""
+    lasts_s = int(purchase.quote["access_seconds"])
+    if purchase.quote["starts"] == "first_use" and usage.first_used_at_s is None:
+        return usage.ends_at_s - lasts_s, DAY_S + 1
+    return usage.ends_at_s, lasts_s
+
+
+def _look_again_in_time(purchase: Purchase, usage: GrantUsage, *, now_s: float) -> None:
+    """The first use of a grant brings its end nearer."""
+    if usage.first_used_at_s is None or purchase.quote["starts"] != "first_use":
+        return
+    ends_s, lasts_s = _end(purchase, usage)
+    coming = notices.next_look_s(ends_s, lasts_s=lasts_s, now_s=now_s)
+    if coming is not None:
+        later = Purchase.objects.filter(pk=purchase.pk, notice_due_at_s__gt=coming)
+        later.update(notice_due_at_s=coming)
+
+
+def _look_again(purchase: Purchase, at_s: int | None) -> None:
+    """Unless somebody else has looked meanwhile."""
+    seen = Purchase.objects.filter(pk=purchase.pk, notice_due_at_s=purchase.notice_due_at_s)
+    seen.update(notice_due_at_s=at_s)
+
+
+def _limits(purchase: Purchase, usage: GrantUsage, *, now_s: float) -> Iterable[Told]:
+    for index, each in enumerate(usage.limits):
+        limit = each.limit
+        if not is_quota(limit) or not notices.is_told(limit.window_seconds):
+            continue
+        used, total = each.used or 0, (each.used or 0) + (each.left or 0)
+        moments = notices.passed(used, total)
+        if 100 in moments and _is_out_on_lease(purchase.pk, index):
+            moments = tuple(moment for moment in moments if moment != 100)
+        if moments and now_s < usage.ends_at_s:
+            renews = "" if each.renews_at_s is None else f":{int(each.renews_at_s)}"
+            yield _of_limit(purchase, limit, f"limit:{index}{renews}", moments, (used, total))
+
+
+def _of_limit(
+    purchase: Purchase, limit: Quota, name: str, moments: Sequence[int], counts: tuple[int, int]
+) -> Told:
+    used, total = counts
+    words = {"percent": moments[-1], "limit": limit.words(), "plan": purchase.quote["name"]}
+    subject = (
+        _("%(plan)s is used up: %(limit)s")
+        if moments[-1] == 100
+        else _("%(plan)s: %(percent)d %% of %(limit)s used")
+    ) % words
+    said = {"kind": limit.kind, "used": used, "total": total, "percent": moments[-1]}
+    return Told(LIMIT, name, moments, subject, {"limit": said})
+
+
+def _ending(purchase: Purchase, usage: GrantUsage, *, now_s: float) -> Told | None:
+    ends_s, lasts_s = _end(purchase, usage)
+    moments = notices.near_end(ends_s - now_s, lasts_s=lasts_s)
+    if not moments:
+        return None
+    begun = ends_s == usage.ends_at_s
+    subject = (
+        _("%(plan)s ends within %(time)s")
+        if begun
+        else _("%(plan)s has to be used for the first time within %(time)s")
+    ) % {
+        "plan": purchase.quote["name"],
+        "time": _("24 hours") if moments[-1] == DAY_S else _("an hour"),
+    }
+    content = {"ends_at": int(ends_s), "started": begun, "within_seconds": moments[-1]}
+    # The end of an unused grant and of a used one are told apart.
+    return Told(ENDING, f"ends:{'used' if begun else 'unused'}", moments, subject, content)
+
+
+def _is_out_on_lease(grant_id: str, index: int) -> bool:
+    """Then some of it may come back, and is told of in a moment."""
+    return Lease.objects.filter(limiter__grant=grant_id, limiter__index=index).exists()
+
+
+@transaction.atomic
+def _tell(
+    purchase: Purchase, told: Told, choices: Mapping[int, NoticeChoice], *, now_s: float
+) -> None:
+    user = purchase.owner
+    assert isinstance(user, User)
+    choice = choices.get(user.pk)
+    wanted = everything() if choice is None else choice.wanted
+    fresh = [
+        moment
+        for moment in told.moments
+        if Notice.objects.get_or_create(
+            purchase=purchase,
+            user=user,
+            what=f"{told.name}:{moment}",
+            defaults={"told_at_s": int(now_s)},
+        )[1]
+    ]
+    if told.moments[-1] not in fresh or told.moments[-1] not in wanted:
+        return
+    key = f"{purchase.pk}:{told.name}:{told.moments[-1]}"
+    content = {"grant": purchase.pk, "route": purchase.route, "plan": purchase.quote["name"]}
+    announcing.announce(user, told.event, {**content, **told.content}, key=key, now_s=now_s)
+    if choice is None or choice.by_mail:
+        posting.post(user, told.subject, _letter(purchase, told), key=f"n:{key}", now_s=now_s)
+
+
+def _letter(purchase: Purchase, told: Told) -> str:
+    origin = conf.conf().origin
+    return _(
+        "%(subject)s.\n\nRoute: %(route)s\nWhat is left, and buying it again:\n%(grant)s\n\n"
+        "Which notices you get:\n%(notices)s\n"
+    ) % {
+        "subject": told.subject,
+        "route": purchase.route,
+        "grant": f"{origin}/account/grants/{purchase.pk}/",
+        "notices": f"{origin}/account/notices/",
+    }
