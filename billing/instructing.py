@@ -16,7 +16,7 @@ from billing.advancing import followed_ledger
 from billing.domain import freebies
 from billing.domain.errors import BillingError, QuoteExpired, QuoteInvalid, TooMany, TooOften
 from billing.domain.purchases import State
-from billing.models import OPEN_PER_BUYER, Purchase
+from billing.models import OPEN_PER_BUYER, Purchase, Redemption
 from billing.rails.port import Instruction, Order
 from marketplace import quoting, throttling
 from marketplace.domain import quotes
@@ -102,8 +102,11 @@ def begun(wish: Wish, *, now_s: float) -> Purchase | None:
 
 
 def quote_from(document: object) -> SignedQuote:
-    """A quote that a client shows, when it is one that we sign."""
-    return _verified(document, [quoting.signer_public_key()])
+    """A quote that a client shows, when it is one that we sign, and sell to anybody."""
+    quote = _verified(document, [quoting.signer_public_key()])
+    if quote.amount == 0 and _was_given_away(quote):
+        raise QuoteInvalid("This free quote was made for one buyer.")
+    return quote
 
 
 def paid_quote_from(document: object) -> SignedQuote:
@@ -122,6 +125,12 @@ def _verified(document: object, signers: Iterable[bytes]) -> SignedQuote:
     except QuoteError as exc:
         raise QuoteInvalid(f"{exc}.") from exc
     return quote
+
+
+def _was_given_away(quote: SignedQuote) -> bool:
+    """By a voucher: it is good for the purchase that it was made for, and was never on sale."""
+    given = Redemption.objects.filter(purchase__digest=quote.digest)
+    return given.exists() and quoting.find(quote.digest) is None
 
 
 def quote_with(digest: str) -> SignedQuote:

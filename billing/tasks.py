@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from billing import advancing, channels, conf, following, noticing, noting, posting, tidying
+from billing import (
+    advancing,
+    channels,
+    conf,
+    following,
+    noticing,
+    noting,
+    posting,
+    tidying,
+    vouchers,
+)
 from billing.domain.errors import NetworkUnavailable
 from billing.shops import summing
 from billing.webhooks import delivering
@@ -34,7 +44,9 @@ def top_up() -> None:
 
 @shared_task(ignore_result=True)
 def tidy() -> None:
-    tidying.tidy(kept_s=conf.conf().expired_kept_s, now_s=time.time())
+    now_s = time.time()
+    vouchers.give_back(now_s=now_s)
+    tidying.tidy(kept_s=conf.conf().expired_kept_s, now_s=now_s)
 
 
 @shared_task(ignore_result=True)

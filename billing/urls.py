@@ -4,7 +4,7 @@ from django.urls import path
 
 from billing.api import consuming, grants, logins, purchases, refunds
 from billing.api.waiting import as_waiting_view
-from billing.pages import checkout, faucet, purchase, receipt, reviews, trials
+from billing.pages import checkout, faucet, purchase, receipt, reviews, trials, vouchers
 
 PURCHASE = "apicharge/v1/purchases/<str:purchase_id>"
 GRANT = "apicharge/v1/grants/<str:grant_id>"
@@ -17,6 +17,7 @@ urlpatterns = [
     path("checkout/friendbot", faucet.friendbot, name="friendbot"),
     path("checkout/funds/", checkout.funds, name="funds"),
     path("checkout/<slug:slug>/<slug:route_slug>/", checkout.checkout, name="checkout"),
+    path("vouchers/", vouchers.redeem, name="vouchers"),
     path(PAGE, purchase.page, name="purchase"),
     path(f"{PAGE}sign", purchase.sign, name="sign"),
     path(f"{PAGE}instruction.json", purchase.instruction, name="instruction"),

@@ -35,10 +35,11 @@ ICONS = {
     "UsageMinute": "monitoring",
     "User": "person",
     "VerifyingKey": "verified_user",
+    "Voucher": "confirmation_number",
 }
 OTHER = "chevron_right"
 GROUPS = {
-    gettext_noop("Shop"): ("Service", "Route", "RouteQuote", "Provider", "Category"),
+    gettext_noop("Shop"): ("Service", "Route", "RouteQuote", "Voucher", "Provider", "Category"),
     gettext_noop("What happens"): ("UsageMinute", "RecentCall"),
     gettext_noop("Money"): (
         "Purchase",

@@ -104,6 +104,12 @@ def sign_all(prices: Iterable[RouteQuote], now_s: float) -> list[SignedQuote]:
     return answer
 
 
+def sign_gift(version: RouteQuote, now_s: float) -> SignedQuote:
+    """The same for nothing. It is not kept, so nobody can be asked for it by its digest."""
+    slot = int(now_s) // SLOT_SECONDS * SLOT_SECONDS
+    return _sign(version, slot, amount=0)
+
+
 def find(digest: str) -> SignedQuote | None:
     if DIGEST.fullmatch(digest) is None:
         return None
@@ -126,13 +132,13 @@ def _seed() -> bytes:
     return bytes.fromhex(settings.QUOTE_KEY_SEED.reveal())
 
 
-def _sign(version: RouteQuote, slot: int) -> SignedQuote:
+def _sign(version: RouteQuote, slot: int, amount: int | None = None) -> SignedQuote:
     asset = settings.CHAIN.assets[version.asset]
     payee = version.route.service.provider.payout_address
     quote = quotes.Quote(
         route=version.route.identifier,
         name=version.name,
-        amount=version.amount,
+        amount=version.amount if amount is None else amount,
         asset=asset.code,
         asset_issuer=asset.issuer,
         sac=asset.sac,

@@ -15,9 +15,10 @@ from billing.admin import (
     refunds,
     starting,
     trails,
+    vouchers,
     wishes,
 )
 
 __all__ = ["audit", "channels", "dashboard", "discrepancies", "keys"]
 __all__ += ["payments", "purchases", "refunds", "starting", "trails"]
-__all__ += ["wishes"]
+__all__ += ["vouchers", "wishes"]

@@ -63,7 +63,7 @@ def checkout(request: HttpRequest, slug: str, route_slug: str) -> HttpResponse:
         except BillingError as error:
             failed = Failed(error, asked.get("buyer", "").strip()[:56])
         else:
-            _remember(request, purchase)
+            remember(request, purchase)
             return redirect(addresses.path(purchase.pk, back=back))
     context = {
         **_choice(found, asked, back=back, now_s=now_s),
@@ -129,7 +129,7 @@ def _begin(request: HttpRequest, found: Shelf, *, now_s: float) -> Purchase:
         raise QuoteInvalid("This plan is not on sale any more.")
     if asked.get("again") != "1" and (bought := _bought(request, quote, buyer)):
         raise AlreadyBought(bought)
-    wish = Wish(quote, buyer, _access_key(asked, buyer), client_network(request))
+    wish = Wish(quote, buyer, access_key_of(asked, buyer), client_network(request))
     # Sent twice, by a double click or by going back: the same purchase.
     return instructing.begun(wish, now_s=now_s) or instructing.instruct(wish, now_s=now_s)
 
@@ -141,7 +141,7 @@ def _bought(request: HttpRequest, quote: SignedQuote, buyer: str) -> Purchase | 
     return same.exclude(state__in=[State.INSTRUCTED, *ENDS]).first()
 
 
-def _access_key(asked: Mapping[str, str], buyer: str) -> bytes:
+def access_key_of(asked: Mapping[str, str], buyer: str) -> bytes:
     given = asked.get("access_key", "")
     if not given:
         return conf.rail().account_key(buyer)
@@ -166,7 +166,7 @@ def _failure(
     }
 
 
-def _remember(request: HttpRequest, purchase: Purchase) -> None:
+def remember(request: HttpRequest, purchase: Purchase) -> None:
     begun = [each for each in request.session.get(BEGUN, []) if each != purchase.pk]
     request.session[BEGUN] = [purchase.pk, *begun][:BEGUN_MAX]
     if request.user.is_authenticated:
