@@ -4,7 +4,7 @@ import time
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,6 +16,7 @@ from billing.account.pages import private
 from billing.api import bodies
 from billing.api.endpoint import client_network
 from billing.domain.errors import BillingError
+from billing.pages import addresses
 
 ATTEMPTS_PER_NETWORK_MINUTE = 30
 TOKEN_MAX = 16_384
@@ -54,6 +55,16 @@ def by_token(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("dashboard:grant", grant_id=shown)
     return render(request, "billing/account/by_token.html", {"form": form})
+
+
+@private
+@require_POST
+def by_purchase(request: HttpRequest, purchase_id: str) -> HttpResponse:
+    """From the page of a purchase: whoever has its address sees what is left of it, too."""
+    if not addresses.is_secret(purchase_id, request.POST.get("secret", "")):
+        raise Http404
+    viewing.hold(request, purchase_id)
+    return redirect("dashboard:grant", grant_id=purchase_id)
 
 
 @private

@@ -20,6 +20,7 @@ from billing.account.cards import card, cards
 from billing.account.series import By, series, used_in
 from billing.account.viewing import ACTIVE, OVER, WAITING, Viewer, viewer
 from billing.models import Purchase
+from billing.pages import addresses
 
 SHOWN = 20
 TABS = (ACTIVE, WAITING, OVER)
@@ -78,6 +79,7 @@ def grant(request: HttpRequest, grant_id: str) -> HttpResponse:
         "owns": who.owns(purchase),
         "can_claim": who.user is not None and purchase.owner_id is None,
         "renewal": renewing.renewal(purchase, plan),
+        "receipt": addresses.path(purchase.pk, "receipt"),
     }
     return render(request, "billing/account/grant.html", context)
 
@@ -119,7 +121,8 @@ def claim(request: HttpRequest, grant_id: str) -> HttpResponse:
 
 def own(who: Viewer, grant_id: str, *, now_s: float) -> Purchase:
     """What is somebody else's is not there."""
-    found = viewing.grants(who, now_s=now_s).filter(pk=grant_id).first()
+    every = viewing.grants(who, now_s=now_s).select_related("granted")
+    found = every.filter(pk=grant_id).first()
     if found is None:
         raise Http404
     return found

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Case, IntegerField, Value, When
 
 from billing.models import Purchase
+from billing.pages import addresses
 from marketplace.domain import plans
 from marketplace.models import RouteQuote
 
@@ -16,9 +17,7 @@ from marketplace.models import RouteQuote
 class Renewal:
     """The plan as it is sold now; `changed` where that is not what was bought."""
 
-    plan: str
-    service_slug: str
-    route_slug: str
+    address: str  # Of its checkout.
     price: str
     asset: str
     lasts: str
@@ -43,9 +42,7 @@ def renewal(purchase: Purchase, plan: RouteQuote | None) -> Renewal | None:
     if plan.asset not in settings.CHAIN.assets:
         return None
     return Renewal(
-        plan=plan.name,
-        service_slug=plan.route.service.slug,
-        route_slug=plan.route.slug,
+        address=addresses.checkout(purchase.route, plan.name),
         price=plans.show_amount(plan.amount),
         asset=plan.asset if plan.amount else "",
         lasts=plans.show_duration(plan.access_seconds),

@@ -12,6 +12,7 @@ urlpatterns = [
     path("live/", pages.overview_live, name="overview-live"),
     path("token/", entering.by_token, name="by-token"),
     path("wallet/", entering.by_wallet, name="by-wallet"),
+    path("purchases/<str:purchase_id>/", entering.by_purchase, name="by-purchase"),
     path("leave/", entering.leave, name="leave"),
     path("receipts/", receipts.listed, name="receipts"),
     path("receipts.csv", receipts.sheet, name="receipts-csv"),

@@ -110,9 +110,13 @@ def show_token(request: HttpRequest, presented: str, *, now_s: float) -> str:
     refused = tokens.admit_holder(token, issuer=conf.conf().origin, grant_id=grant.id, now_s=now_s)
     if refused is not None:
         raise TokenRefused(refused.detail, reason=refused.reason.value)
-    held = [each for each in request.session.get(HELD, []) if each != grant.id]
-    request.session[HELD] = [grant.id, *held][:HELD_MAX]
+    hold(request, grant.id)
     return grant.id
+
+
+def hold(request: HttpRequest, grant_id: str) -> None:
+    held = [each for each in request.session.get(HELD, []) if each != grant_id]
+    request.session[HELD] = [grant_id, *held][:HELD_MAX]
 
 
 def prove_wallet(request: HttpRequest, text: str, signature: bytes, *, now_s: float) -> str:

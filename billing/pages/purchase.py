@@ -107,6 +107,7 @@ def _render(
         "own_address": addresses.url(purchase.pk, back=back),
         "page": _for_scripts(purchase, found),
         "granted": granted_token(purchase),
+        "secret": addresses.secret(purchase.pk),
         "receipt": addresses.path(purchase.pk, "receipt"),
         "explorer": receipts.explorer_link(purchase.paid_tx_hash),
         "sign_path": addresses.path(purchase.pk, "sign"),

@@ -237,3 +237,30 @@ def test_without_scripts_a_pasted_signature_of_the_command_line_buys(
     page.click("text=Send the signature")
     expect(page.locator("h1")).to_have_text("You have access", timeout=PATIENCE_MS)
     context.close()
+
+
+def test_what_is_left_moves_while_a_script_calls(stage: Stage) -> None:
+    page = stage.page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    stage.checkout(page)
+    page.click("[data-way=page]")
+    token_shown(page)
+    page.click("text=See what is left of it")
+    used = page.locator(".meter b").first
+    expect(used).to_have_text("0")
+    assert "/account/grants/" in page.url
+    page.click("button:has-text('Make a token')")
+    derived = page.locator("#derived code")
+    expect(derived).to_contain_text("~")
+    gated = f"{stage.server.origin}/gate/files/a"
+    for _ in range(3):
+        httpx.get(gated, headers={"apicharge": derived.inner_text()})
+    expect(used).to_have_text("3", timeout=PATIENCE_MS)  # By itself.
+    expect(page.locator(".calls tbody tr")).to_have_count(3, timeout=PATIENCE_MS)
+    page.reload()
+    expect(page.locator(".chart canvas").first).to_be_visible()
+    page.click("text=Buy it again")
+    assert page.url.endswith("/checkout/files/all/?plan=Hour+pass")
+    assert failures == []
+    page.context.close()

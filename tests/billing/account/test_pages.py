@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from billing.account.entering import ATTEMPTS_PER_NETWORK_MINUTE
 from billing.domain import logins
 from billing.models import GrantedToken, Purchase
+from billing.pages import addresses
 from gateway.domain import ed25519
 from gateway.models import GrantLedger, LimiterLedger, RecentCall, Revocation
 from marketplace.models import Route, Service
@@ -154,6 +155,21 @@ def test_access_token_shows_its_grant_in_this_session(carla: Buyer, client: Clie
     assert "signature" in client.post("/account/token/", {"token": stranger}).content.decode()
     client.post("/account/leave/")
     text(client, page_of(purchase), 404)
+
+
+def test_page_of_a_purchase_leads_to_its_grant_and_a_guess_does_not(
+    carla: Buyer, client: Client
+) -> None:
+    purchase = granted(carla.wallet)
+    address = f"/account/purchases/{purchase.pk}/"
+    for guess in ("", "x", addresses.secret("0" * 64)):
+        assert client.post(address, {"secret": guess}).status_code == 404
+    text(client, page_of(purchase), 404)
+    answer = client.post(address, {"secret": addresses.secret(purchase.pk)})
+    assert answer.headers["Location"] == page_of(purchase)
+    page = text(client, page_of(purchase))
+    assert f'data-key="{purchase.access_key}"' in page
+    assert "/checkout/weather/forecast/?plan=Hour+pass" in page
 
 
 def test_wallet_finds_what_it_bought(
