@@ -81,6 +81,11 @@ app.conf.update(
             "schedule": 20.0,
             "options": {"expires": STALE_SECONDS},
         },
+        "visit upstreams": {
+            "task": "apicharge_site.tasks.visit_upstreams",
+            "schedule": CATALOGUE_SECONDS,
+            "options": {"expires": STALE_SECONDS},
+        },
         "keep the catalogue's figures": {
             "task": "apicharge_site.tasks.keep_catalogue",
             "schedule": CATALOGUE_SECONDS,

@@ -246,6 +246,10 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ORIGIN.startswith("https://")
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 
+# Services whose upstreams are asked each minute whether they answer; 0: none is.
+PROBES_PER_MINUTE = env.int("APICHARGE_PROBES_PER_MINUTE", default=200)
+if PROBES_PER_MINUTE < 0:
+    raise state.Misconfigured("APICHARGE_PROBES_PER_MINUTE is 0 or more.")
 # Usage by the minute and recent calls are kept for so long.
 USAGE_DAYS = env.int("APICHARGE_USAGE_DAYS", default=30)
 if USAGE_DAYS < 1:

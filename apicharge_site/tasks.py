@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from billing.buyers import buyers_of
 from gateway.ledgers import chronicling
-from marketplace import payouts, rounds
+from marketplace import payouts, rounds, visiting
 
 
 @shared_task(ignore_result=True)
@@ -26,3 +26,8 @@ def change_payouts() -> None:
     now = timezone.now()
     payouts.tell_due(now=now)
     payouts.apply_due(now=now)
+
+
+@shared_task(ignore_result=True)
+def visit_upstreams() -> None:
+    visiting.visit(timezone.now())

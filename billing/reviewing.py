@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from billing.account.viewing import Viewer, purchases
 from billing.models import Purchase
 from gateway.models import LimiterLedger, UsageMinute
+from marketplace import listing
 from marketplace.models import Review, Service
 
 
@@ -62,4 +63,5 @@ def write(bought: Purchase, service: Service, opinion: Opinion, now: datetime) -
         Review.objects.filter(pk=review.pk).update(
             stars=opinion.stars, text=opinion.text, changed_at=now
         )
+    listing.refresh([service.pk])
     return review

@@ -56,6 +56,8 @@ class Card:
     per_hour: str  # The least of all plans in the asset of the cheapest.
     has_free_plan: bool
     measured: Measured
+    rating: str  # Of five; empty where nobody has reviewed it.
+    reviews: int
 
 
 def card(service: Service, standing: Standing, price: CheapestPrice | None = None) -> Card:
@@ -73,6 +75,8 @@ def card(service: Service, standing: Standing, price: CheapestPrice | None = Non
         per_hour=_per_hour(price.per_hour if price else standing.price_key % (2 * PER_HOUR_MAX)),
         has_free_plan=standing.has_free and standing.has_paid,
         measured=measured(standing),
+        rating=f"{standing.rating / 100:.1f}" if standing.rating_count else "",
+        reviews=standing.rating_count,
     )
 
 

@@ -1,7 +1,7 @@
 """The catalogue's page: shelves where nothing is asked for, else what was found.
 
 All of the state is in the address, so every part of it is a link or a form that works by itself;
-a script that asks for the results alone (`HX-Request`) gets the same results.
+with scripts, what changes of the page is put in place of what is there.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
 from marketplace import browsing, searching
@@ -23,7 +22,6 @@ Choice = dict[str, object]
 def catalogue(request: HttpRequest) -> HttpResponse:
     search = Search.of(request.GET)
     after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    partial = request.headers.get("HX-Request") == "true"
     is_front = search.is_front and not (after or before)
     context: dict[str, object] = {
         "search": search,
@@ -37,10 +35,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "noindex": not is_front and search.is_narrow,
         "linked_data": catalogue_data(),
     }
-    name = "marketplace/_results.html" if partial else "marketplace/catalogue.html"
-    response = render(request, name, context)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return render(request, "marketplace/catalogue.html", context)
 
 
 def _categories(search: Search) -> list[Choice]:

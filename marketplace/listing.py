@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from gateway.domain.limits import parse_limits
@@ -24,6 +24,7 @@ from marketplace.measuring import Figures
 from marketplace.models import (
     Category,
     CheapestPrice,
+    Review,
     Route,
     RouteQuote,
     Service,
@@ -40,6 +41,7 @@ LOCK = 0x41504C53  # PostgreSQL's advisory locks are numbers; this one is ours.
 COLUMNS = ["listed", "featured", "category", "listed_since_s", "plan_count", "has_free", "has_paid"]
 COLUMNS += ["has_pass", "has_usage", "amount", "asset", "access_seconds", "price_key", "protocols"]
 COLUMNS += ["calls", "success", "p50_ms", "probes", "uptime", "popularity", "refreshed_at"]
+COLUMNS += ["rating", "rating_count", "rating_key"]
 FROM_UPSTREAM = {"ws": "websocket", "wss": "websocket", "grpc": "grpc", "grpcs": "grpc"}
 
 
@@ -51,6 +53,8 @@ class _Seen:
     routes: Mapping[int, list[Route]]
     protocols: Mapping[int, set[str]]
     figures: Mapping[int, Figures]
+    stars: Mapping[int, tuple[int, int]]
+    """How many reviews there are, and all their stars together."""
     before: Mapping[int, Standing]
 
 
@@ -112,7 +116,9 @@ def _look(services: Collection[int], now: datetime) -> _Seen:
     for service, url in Upstream.objects.filter(service__in=services).values_list("service", "url"):
         protocols[service].add(FROM_UPSTREAM.get(url.partition(":")[0].lower(), ""))
     before = Standing.objects.in_bulk(services)
-    return _Seen(offers, routes, protocols, measuring.figures(services, now), before)
+    rated = Review.objects.shown().filter(service__in=services).order_by().values_list("service")
+    stars = {pk: (count, given) for pk, count, given in rated.annotate(Count("pk"), Sum("stars"))}
+    return _Seen(offers, routes, protocols, measuring.figures(services, now), stars, before)
 
 
 def _standing(service: Service, seen: _Seen, now: datetime) -> Standing:
@@ -124,6 +130,7 @@ def _standing(service: Service, seen: _Seen, now: datetime) -> Standing:
     key = standings.price_key(offers, list(settings.CHAIN.assets))
     protocols = {*service.protocols, *seen.protocols[service.pk]}
     median = standings.median_ms(figures.latencies)
+    reviews, stars = seen.stars.get(service.pk, (0, 0))
     return Standing(
         service=service,
         listed=listed,
@@ -146,6 +153,9 @@ def _standing(service: Service, seen: _Seen, now: datetime) -> Standing:
         probes=figures.probes,
         uptime=standings.share(figures.answered, figures.probes),
         popularity=standings.popularity(before.recent_buyers, figures.calls),
+        rating=100 * stars // reviews if reviews else 0,
+        rating_count=reviews,
+        rating_key=standings.rating_key(stars, reviews),
         refreshed_at=now,
     )
 

@@ -9,6 +9,7 @@ import ssl
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 
 import httpx
@@ -54,6 +55,8 @@ class Shown:
     key: str = field(default="", repr=False)
 
     def context(self) -> ssl.SSLContext:
+        if not self.authorities and not self.certificate:
+            return _public()
         context = httpx.create_ssl_context(trust_env=False)
         if self.authorities:
             context.load_verify_locations(cadata=self.authorities)
@@ -63,6 +66,12 @@ class Shown:
                 file.flush()
                 context.load_cert_chain(file.name)
         return context
+
+
+@cache
+def _public() -> ssl.SSLContext:
+    """Reading the public authorities takes longer than most probes."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def probe(

@@ -28,6 +28,7 @@ ORDERS = {
     "popularity": _("Most used"),
     "price": _("Price per hour"),
     "latency": _("Fastest answer"),
+    "rating": _("Best rated"),
     "newest": _("Newest first"),
 }
 MODELS = {
@@ -148,6 +149,8 @@ class Search:
             return Order("price__per_hour" if self.asset else "price_key", descending=False)
         if self.sort == "latency":
             return Order("p50_ms", descending=False)
+        if self.sort == "rating":
+            return Order("rating_key", descending=True)
         if self.sort == "newest":
             return Order("listed_since_s", descending=True)
         return Order("popularity", descending=True)

@@ -7,14 +7,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from marketplace import listing
-from marketplace.models import Category, Service
+from marketplace.models import Category, Review, Service
 from tests.marketplace import shop
 
 pytestmark = pytest.mark.django_db
 
 
-def text(client: Client, address: str, **headers: str) -> str:
-    response = client.get(address, headers=headers)
+def text(client: Client, address: str) -> str:
+    response = client.get(address)
     assert response.status_code == 200
     return response.content.decode()
 
@@ -128,11 +128,18 @@ def test_each_service_stands_on_one_shelf(client: Client, market: None) -> None:
     assert '<h2 id="featured"' in text(client, "/")
 
 
-def test_script_gets_the_results_alone(client: Client, market: None) -> None:
-    part = text(client, "/?q=tides", **{"HX-Request": "true"})
-    assert "<html" not in part
-    assert "Tides" in part
-    assert "HX-Request" in client.get("/").headers["Vary"]
+def test_card_shows_what_buyers_gave(client: Client) -> None:
+    first = shop.stall("Alba", "fine").route.service
+    second = shop.stall("Bruno", "poor").route.service
+    for service, stars in ((first, [5, 4, 5]), (second, [1])):
+        for number, given in enumerate(stars):
+            Review.objects.create(service=service, buyer=f"G{number}", grant="", stars=given)
+    Review.objects.create(service=first, buyer="GX", grant="", stars=1, hidden_at=shop.NOW)
+    listing.refresh([first.pk, second.pk])
+    page = text(client, "/?sort=rating")
+    assert names(client, "/?sort=rating") == ["Fine", "Poor"]
+    assert "</span> 4.7 " in page
+    assert "(3)" in page
 
 
 def test_search_results_are_not_indexed_and_the_first_page_says_how_to_search(

@@ -1,0 +1,123 @@
+"""What a large catalogue costs: `python -m benchmarks.catalogue [--services N] [--usage N]`.
+
+Fills the database of DATABASE_URL if it is empty, has the figures made as the worker does each
+minute, then asks for each page in turn: queries, and the median and worst time that Django takes
+for it in one process, templates and all. Needs no server.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext, setup_test_environment
+
+from benchmarks import shops
+from benchmarks.ready import say
+from billing.buyers import buyers_of
+from gateway.models import UsageMinute
+from marketplace import listing, measuring, rounds
+from marketplace.models import Provider, RouteQuote, Service, Standing
+
+ROUNDS = 15
+QUERIES_MAX, MEDIAN_MS_MAX = 10, 200
+
+
+def pages() -> dict[str, str]:
+    some = Service.objects.order_by("pk")[Service.objects.count() // 2]
+    deep = Standing.objects.order_by("-popularity", "-pk")[Standing.objects.count() * 9 // 10]
+    return {
+        "first page": "/",
+        "most used": "/?sort=popularity",
+        "by price an hour": "/?sort=price",
+        "by price an hour in EURC": "/?sort=price&asset=EURC",
+        "fastest": "/?sort=latency",
+        "newest": "/?sort=newest",
+        "deep page (row 90,000)": f"/?sort=popularity&after=0.{deep.popularity}.{deep.pk}",
+        "one category, fastest": "/?category=pro-apis&sort=latency",
+        "word that few have": f"/?q={some.slug.rpartition('-')[2]}",
+        "word that a third have": "/?q=weather",
+        "word that all have": "/?q=hour",
+        "two words, by price": "/?q=weather+daily&sort=price",
+        "words nobody has": "/?q=zyzzyva",
+        "every filter": "/?category=pro-apis&model=usage&asset=USDC&protocol=sse&success=90"
+        "&latency=250&trial=1&sort=price",
+        "filter that few pass": "/?success=99.9&latency=50&sort=price",
+        "service": f"/services/{some.slug}/",
+        "route": f"/services/{some.slug}/routes/v1/",
+        "quotes, some": "/apicharge/v1/quotes",
+        "quotes of a route": f"/apicharge/v1/quotes?route={some.slug}/v1",
+        "sitemap index": "/sitemap.xml",
+        "sitemap file": "/sitemap-1.xml",
+        "llms.txt": "/llms.txt",
+    }
+
+
+def prepare(services: int, usage: int) -> None:
+    call_command("migrate", verbosity=0)
+    if Provider.objects.exists():
+        return
+    shops.fill(services, usage, shops.today())
+    say("standings")
+    started = time.perf_counter()
+    listing.refresh(list(Service.objects.values_list("pk", flat=True)))
+    say(f"standings of all in {time.perf_counter() - started:.0f} s")
+    shops.analyse()
+
+
+def keep_up() -> None:
+    """As many rounds as it takes to add all usage up; then one that finds nothing new."""
+    began, count = time.perf_counter(), 0
+    while measuring.add_up(shops.today()) is not None:
+        count += 1
+    used = UsageMinute.objects.values_list("route", flat=True).distinct()
+    slugs = {route.partition("/")[0] for route in used}
+    listing.refresh(list(Service.objects.filter(slug__in=slugs).values_list("pk", flat=True)))
+    say(f"usage added up in {count} parts, {time.perf_counter() - began:.0f} s")
+    began = time.perf_counter()
+    rounds.go_round(shops.today(), buyers_of)
+    say(f"a round of the worker: {time.perf_counter() - began:.2f} s")
+    shops.analyse()
+
+
+def measure(client: Client, address: str) -> tuple[int, float, float, int]:
+    times = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        response = client.get(address)
+        times.append((time.perf_counter() - began) * 1_000)
+        assert response.status_code == 200, (address, response.status_code)
+    with CaptureQueriesContext(connection) as queries:
+        response = client.get(address)
+    return len(queries), statistics.median(times), max(times), len(response.content)
+
+
+def report(known: dict[str, str], client: Client, show: Callable[[str], None]) -> bool:
+    show(f"| page | queries | median ms | worst ms | kB |\n|---|{'---:|' * 4}")
+    kept = True
+    for name, address in known.items():
+        queries, median, worst, size = measure(client, address)
+        kept &= queries <= QUERIES_MAX and median <= MEDIAN_MS_MAX
+        show(f"| {name} | {queries} | {median:.0f} | {worst:.0f} | {size / 1_000:.0f} |")
+    return kept
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--services", type=int, default=100_000)
+    parser.add_argument("--usage", type=int, default=1_000_000)
+    asked = parser.parse_args()
+    setup_test_environment()
+    prepare(asked.services, asked.usage)
+    keep_up()
+    say(shops.rows_of([Service, RouteQuote, UsageMinute]))
+    if not report(pages(), Client(), print):
+        sys.exit(f"Not within {QUERIES_MAX} queries and {MEDIAN_MS_MAX} ms at the median.")
+
+
+if __name__ == "__main__":
+    main()
