@@ -10,8 +10,9 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from apicharge_site import exchanging
 from billing import instructing
-from gateway.asgi import Receive, Scope, Send
+from gateway.asgi import Receive, Scope, Send, answer
 from gateway.conf import GateConfig, Ports
 from gateway.domain.networks import network_of
 from gateway.figures import Figure, Histogram, figures
@@ -92,13 +93,16 @@ class MountedGate:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         # Hands over without a coroutine of its own: each would cost every call.
-        if self._has_started:
+        if self._has_started and not exchanging.is_exchange(scope):
             return self._gate(scope, receive, send)
         return self._started(scope, receive, send)
 
     async def _started(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.start()
-        await self._gate(scope, receive, send)
+        if exchanging.is_exchange(scope):
+            await answer(send, await exchanging.reply(scope, courtesy))
+        else:
+            await self._gate(scope, receive, send)
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._has_started:
@@ -158,8 +162,8 @@ def _ports() -> Ports:
     )
 
 
-async def _purchase_page(route_id: str) -> bytes | None:
-    return await courtesy(lambda: pages.purchase_page(route_id, settings.ORIGIN))
+async def _purchase_page(route_id: str, asked: str) -> bytes | None:
+    return await courtesy(lambda: pages.purchase_page(route_id, settings.ORIGIN, asked))
 
 
 async def _signable(route_id: str, buyer: str, client: str) -> Mapping[str, object] | None:

@@ -7,7 +7,7 @@ other whose row was lost (recovering.py).
 
 from django.db import transaction
 
-from billing import auditing, posting
+from billing import auditing, handing_over, posting
 from billing.domain import idempotency
 from billing.domain.purchases import State
 from billing.models import IdempotentRequest, Purchase
@@ -18,7 +18,7 @@ ROWS_MAX = 500  # At a time, so that nobody waits for it long.
 def tidy(*, kept_s: int, now_s: float) -> int:
     """How many rows went: ROWS_MAX or more mean that there may be others."""
     gone = _forget_purchases(int(now_s) - kept_s, now_s=now_s) + _forget_answers(now_s)
-    return gone + posting.tidy(now_s=now_s)
+    return gone + posting.tidy(now_s=now_s) + handing_over.tidy(now_s=now_s)
 
 
 def _forget_purchases(before_s: int, *, now_s: float) -> int:

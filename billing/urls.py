@@ -4,7 +4,16 @@ from django.urls import path
 
 from billing.api import consuming, grants, logins, purchases, refunds
 from billing.api.waiting import as_waiting_view
-from billing.pages import checkout, faucet, purchase, receipt, reviews, trials, vouchers
+from billing.pages import (
+    checkout,
+    faucet,
+    going_back,
+    purchase,
+    receipt,
+    reviews,
+    trials,
+    vouchers,
+)
 
 PURCHASE = "apicharge/v1/purchases/<str:purchase_id>"
 GRANT = "apicharge/v1/grants/<str:grant_id>"
@@ -22,6 +31,7 @@ urlpatterns = [
     path(f"{PAGE}sign", purchase.sign, name="sign"),
     path(f"{PAGE}instruction.json", purchase.instruction, name="instruction"),
     path("services/<slug:slug>/review/", reviews.review, name="review"),
+    path(f"{PAGE}hand-over", going_back.hand_over, name="hand-over"),
     path(f"{PAGE}receipt/", receipt.page, name="receipt"),
     path(f"{PAGE}receipt.json", receipt.as_json, name="receipt-json"),
     path(f"{PAGE}receipt.pdf", receipt.as_pdf, name="receipt-pdf"),

@@ -48,7 +48,7 @@ class Challenge:
             return _reply(refusal, [*headers, *SANDBOX], JSON, json.dumps(document).encode())
         headers += self._links(route)
         wanted = preferred(header(scope["headers"], b"accept") or "*/*", OFFERED)
-        if wanted == HTML and (page := await self._page(route)) is not None:
+        if wanted == HTML and (page := await self._page(route, scope)) is not None:
             headers += [NOSNIFF, self._page_policy]
             return _reply(refusal, headers, f"{HTML}; charset=utf-8", page)
         headers += SANDBOX
@@ -94,9 +94,9 @@ class Challenge:
     def _quotes_url(self, route: Route) -> str:
         return f"{self._origin}/apicharge/v1/quotes?route={quote(route.id, safe='')}"
 
-    async def _page(self, route: Route) -> bytes | None:
+    async def _page(self, route: Route, scope: Scope) -> bytes | None:
         page = self._ports.purchase_page
-        return None if page is None else await page(route.id)
+        return None if page is None else await page(route.id, _asked(scope))
 
     async def _signable(self, route: Route, scope: Scope) -> Mapping[str, object] | None:
         buyer = header(scope["headers"], b"apicharge-buyer")
@@ -176,6 +176,15 @@ def _page_policy(origin: str) -> str:
         f"default-src 'self' {origin}; img-src 'self' {origin} data:; object-src 'none'; "
         f"base-uri 'none'; form-action 'self' {origin}; frame-ancestors 'none'"
     )
+
+
+def _asked(scope: Scope) -> str:
+    """The page that a browser can be led back to; none where it sent something."""
+    if scope["method"] != "GET":
+        return ""
+    raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    query = b"?" + scope["query_string"] if scope["query_string"] else b""
+    return (raw_path + query).decode("latin-1")
 
 
 def _summary(route: Route) -> str:

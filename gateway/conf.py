@@ -9,8 +9,8 @@ from gateway.domain.guards import Pace
 from gateway.saying import Bookings
 
 Network = IPv4Network | IPv6Network
-PurchasePage = Callable[[str], Awaitable[bytes | None]]
-"""The route's purchase page as HTML, by route id."""
+PurchasePage = Callable[[str, str], Awaitable[bytes | None]]
+"""The route's purchase page as HTML, by route id and the page that was asked for."""
 Signable = Callable[[str, str, str], Awaitable[Mapping[str, object] | None]]
 """A ready purchase instruction, by route id, buyer and the client's address."""
 

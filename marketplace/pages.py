@@ -28,12 +28,13 @@ def route(request: HttpRequest, slug: str, route_slug: str) -> HttpResponse:
     return kept_from_robots(response, context["service"])
 
 
-def purchase_page(route_id: str, origin: str) -> bytes | None:
+def purchase_page(route_id: str, origin: str, asked: str = "") -> bytes | None:
     """The page that a browser gets with the 402; links lead to `origin`. None for no such route."""
     context = _purchase(route_id, now_s=time.time())
     if context is None:
         return None
     shown = {**site(None), **context, "origin": origin, "payment_required": True}
+    shown["asked"] = asked
     return render_to_string("marketplace/route.html", shown).encode()
 
 

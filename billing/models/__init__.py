@@ -7,6 +7,7 @@ keys and digests are hex.
 
 from billing.models.audit import AuditEntry, AuditHead
 from billing.models.discrepancies import Discrepancy
+from billing.models.handing_over import HandOver
 from billing.models.letters import Letter
 from billing.models.notices import Notice, NoticeChoice
 from billing.models.purchases import (
@@ -30,5 +31,5 @@ __all__ += ["OPEN_PER_BUYER", "EventCursor", "GrantedToken", "IdempotentRequest"
 __all__ += ["Redemption", "Voucher"]
 __all__ += ["GrantDay", "RouteDay", "SummedUntil"]
 __all__ += ["Letter", "Purchase", "Refund", "WebhookDelivery", "WebhookEndpoint"]
-__all__ += ["RefundRequest", "ServiceReport"]
+__all__ += ["HandOver", "RefundRequest", "ServiceReport"]
 __all__ += ["Notice", "NoticeChoice"]

@@ -10,6 +10,8 @@ from marketplace.domain.quotes import SignedQuote
 from marketplace.models import Route, Service
 from marketplace.showing import Plan, RoutePlans, gate_address, plan, route_plans
 
+BACK_LENGTH_MAX = 2048
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -54,7 +56,12 @@ class Shelf:
         """`asked` when it is a page of this service on its own host, else nothing."""
         _, base = self.place()
         parts = urlsplit(asked)
-        is_plain = asked.isascii() and asked.isprintable() and "\\" not in asked
+        is_plain = (
+            len(asked) <= BACK_LENGTH_MAX
+            and asked.isascii()
+            and asked.isprintable()
+            and "\\" not in asked
+        )
         is_path = not parts.scheme and not parts.netloc and not asked.startswith("//")
         within = parts.path.startswith(f"{base}/") and ".." not in parts.path.split("/")
         return asked if is_plain and is_path and within and " " not in asked else ""

@@ -110,6 +110,7 @@ def _render(
         "secret": addresses.secret(purchase.pk),
         "receipt": addresses.path(purchase.pk, "receipt"),
         "explorer": receipts.explorer_link(purchase.paid_tx_hash),
+        "hand_over": addresses.path(purchase.pk, "hand-over"),
         "sign_path": addresses.path(purchase.pk, "sign"),
         "instruction_url": addresses.url(purchase.pk, "instruction"),
     }

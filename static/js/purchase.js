@@ -53,11 +53,7 @@ const shownBefore = `apicharge.shown.${page.id}`;
 async function showToken() {
   const key = kept(fromHex(page.access_key));
   const accessKey = base64url(key.seed);
-  const token = await accessToken({
-    grant: page.grant,
-    accessKey,
-    expiresAt: page.grant_expires_at,
-  });
+  const token = await tokenOf(key);
   document.getElementById("access-token").textContent = token;
   const lines = {
     APICHARGE_URL: page.address,
@@ -77,9 +73,34 @@ function only(shown) {
   }
 }
 
+// The form that leads back has its token filled in as it is sent.
+function offerWayBack(key) {
+  const form = document.getElementById("hand-over");
+  if (form === null) return;
+  document.getElementById("token-field").hidden = true;
+  form.elements.token.required = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    form.elements.token.value = await tokenOf(key);
+    form.submit();
+  });
+}
+
+const tokenOf = (key) =>
+  accessToken({
+    grant: page.grant,
+    accessKey: base64url(key.seed),
+    expiresAt: page.grant_expires_at,
+  });
+
 async function offerToken() {
-  if (kept(fromHex(page.access_key)) === null) return;
-  if (localStorage.getItem(shownBefore) === null) return showToken();
+  const key = kept(fromHex(page.access_key));
+  if (key === null) return;
+  offerWayBack(key);
+  if (localStorage.getItem(shownBefore) === null) {
+    await showToken();
+    return;
+  }
   only("shown-before");
   const another = document.getElementById("another");
   another.addEventListener("click", () => acting(another, showToken));

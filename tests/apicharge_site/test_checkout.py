@@ -132,6 +132,23 @@ def test_test_wallet_buys_and_the_page_s_snippet_calls(stage: Stage, tmp_path: P
     assert re.match(r"(200|404) ", ran.stdout), ran.stdout
 
 
+def test_402_leads_through_the_checkout_back_to_the_page_asked_for(stage: Stage) -> None:
+    page = stage.page()
+    wanted = f"{stage.server.origin}/gate/files/stream?events=1"
+    page.goto(wanted)
+    assert "402" in page.inner_text("main")
+    page.locator("a.button", has_text="Buy").first.click()
+    page.click("[data-way=page]")
+    token_shown(page)
+    with page.expect_response(lambda answer: answer.url == wanted) as answered:
+        page.click("text=Open the page you asked for")
+    assert answered.value.status == 200
+    page.wait_for_url(wanted)
+    cookie = next(each for each in page.context.cookies() if each["name"] == "apicharge")
+    assert (cookie["path"], cookie["httpOnly"]) == ("/gate/files", True)
+    page.context.close()
+
+
 def test_free_plan_needs_no_wallet(stage: Stage) -> None:
     page = stage.page()
     stage.checkout(page, "Trial")

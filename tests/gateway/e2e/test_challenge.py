@@ -57,8 +57,8 @@ async def test_ports_are_asked_only_when_they_are_wanted(
 ) -> None:
     asked: list[tuple[str, ...]] = []
 
-    async def page(route: str) -> bytes | None:
-        asked.append(("page", route))
+    async def page(route: str, wanted: str) -> bytes | None:
+        asked.append(("page", route, wanted))
         return b"<h1>buy</h1>"
 
     async def signable(route: str, buyer: str, network: str) -> Mapping[str, object] | None:
@@ -71,14 +71,14 @@ async def test_ports_are_asked_only_when_they_are_wanted(
         await client.get(f"{world.url}/a", headers={"apicharge-buyer": "nobody"})
         assert asked == []
 
-        shown = await client.get(f"{world.url}/a", headers={"accept": BROWSER})
+        shown = await client.get(f"{world.url}/a?day=1", headers={"accept": BROWSER})
         assert (shown.status_code, shown.text) == (402, "<h1>buy</h1>")
         assert f"default-src 'self' {ISSUER};" in shown.headers["content-security-policy"]
         by_header = await client.get(f"{world.url}/a", headers={"apicharge-buyer": BUYER})
         by_query = await client.get(f"{world.url}/a?apicharge-buyer={BUYER}")
         assert by_header.json()["signable"] == by_query.json()["signable"] == {"id": "1"}
     one = ("signable", "files/all", BUYER, "127.0.0.1")
-    assert asked == [("page", "files/all"), one, one]
+    assert asked == [("page", "files/all", "/gate/files/a?day=1"), one, one]
 
 
 async def test_changed_offers_are_shown_at_once(world: World, client: httpx.AsyncClient) -> None:
