@@ -7,7 +7,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.shops.figures import figures
-from marketplace.admin import desk
+from billing.shops.supposing import at_last_weeks_use
+from marketplace.admin import desk, previewing
 from marketplace.admin.scoping import seller
 
 PERIODS = (7, 30, 90)
@@ -35,3 +36,4 @@ def dashboard(request: HttpRequest) -> TemplateResponse | None:
 
 
 admin.site.dashboards.append(dashboard)  # type: ignore[attr-defined]
+previewing.SUPPOSING.append(at_last_weeks_use)

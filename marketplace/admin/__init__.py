@@ -4,6 +4,7 @@ from marketplace.admin import (
     configuration,
     importing,
     people,
+    previewing,
     price,
     provider,
     reviews,
@@ -12,5 +13,5 @@ from marketplace.admin import (
     usage,
 )
 
-__all__ = ["configuration", "importing", "people", "price", "provider", "reviews", "route"]
-__all__ += ["service", "usage"]
+__all__ = ["configuration", "importing", "people", "previewing", "price", "provider", "reviews"]
+__all__ += ["route", "service", "usage"]
