@@ -41,7 +41,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return _address("account_reset_password_from_key", *key.split("-", 1))
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
-        return reverse("admin:index") if _is_staff(request) else reverse("accounts:overview")
+        return reverse("admin:index") if _is_staff(request) else str(settings.LOGIN_REDIRECT_URL)
 
     def get_login_stages(self) -> list[str]:
         return [STAGES.get(stage, stage) for stage in super().get_login_stages()]

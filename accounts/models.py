@@ -1,4 +1,4 @@
-"""Organisations: who belongs together, and who has been asked to."""
+"""Organisations: who belongs together, and who was asked to; wallets that log people in."""
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -70,3 +70,19 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} to {self.organisation_id}"
+
+
+class Wallet(models.Model):
+    """A Stellar account that logs its holder in, and whose purchases are its holder's."""
+
+    address = models.CharField(max_length=56, unique=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="wallets"
+    )
+    added_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.address

@@ -1,6 +1,7 @@
 """Acts that a stolen session must not be enough for ask for the second factor anew.
 
-Who has none confirms with the password. Who has neither sets one of them up first: fails closed.
+Who has none confirms with the password; who has neither has just logged in with a wallet, or sets
+a second factor up first. Fails closed.
 """
 
 import time
@@ -17,15 +18,16 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 RECENT_SECONDS = 300
+WALLET = "wallet"  # What accounts/wallets.py records.
 View = Callable[..., HttpResponse]
 
 
 def is_recent(request: HttpRequest, *, now_s: float) -> bool:
-    """A second factor was shown in this session just now; the password, where there is none."""
+    """What the account has of the strongest kind was shown in this session just now."""
     user = request.user
     if not isinstance(user, User):
         return False
-    wanted = "mfa" if is_mfa_enabled(user) else "password"
+    wanted = _strongest(user)
     return any(
         record.get("method") == wanted and 0 <= now_s - record["at"] < RECENT_SECONDS
         for record in get_authentication_records(request, user)
@@ -46,3 +48,9 @@ def required(view: View) -> View:
         raise ReauthenticationRequired
 
     return confirmed
+
+
+def _strongest(user: User) -> str:
+    if is_mfa_enabled(user):
+        return "mfa"
+    return "password" if user.has_usable_password() else WALLET

@@ -13,6 +13,7 @@ from billing.pages import (
     reviews,
     trials,
     vouchers,
+    wallets,
 )
 
 PURCHASE = "apicharge/v1/purchases/<str:purchase_id>"
@@ -22,6 +23,10 @@ PAGE = "purchases/<str:purchase_id>/<str:secret>/"
 app_name = "billing"
 
 urlpatterns = [
+    path("accounts/wallet/", wallets.log_in, name="wallet-login"),
+    path("accounts/wallets/", wallets.own, name="wallets"),
+    path("accounts/wallets/add/", wallets.add, name="wallet-add"),
+    path("accounts/wallets/<int:wallet_id>/remove/", wallets.remove, name="wallet-remove"),
     path("services/<slug:slug>/trial/", trials.trial, name="trial"),
     path("checkout/friendbot", faucet.friendbot, name="friendbot"),
     path("checkout/funds/", checkout.funds, name="funds"),

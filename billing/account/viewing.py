@@ -1,9 +1,10 @@
 """Who is looking at /account/, and which grants are theirs.
 
-A grant is shown to the user who bought or claimed it, to whoever has proven to be its buyer's
-account, and to whoever has shown that they hold its key. The last two need no account of the site:
-the session remembers the proof, and no address of a page carries one. A purchase's id is public,
-and so is a granted token that is bound to a key: neither shows anybody anything here.
+A grant is shown to the user who bought or claimed it, or whose wallet did, to whoever has proven to
+be its buyer's account, and to whoever has shown that they hold its key. The last two need no
+account of the site: the session remembers the proof, and no address of a page carries one. A
+purchase's id is public, and so is a granted token that is bound to a key: neither shows anybody
+anything here.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, Least
 from django.http import HttpRequest
 
+from accounts.models import Wallet
 from billing import conf, keys, logging_in
 from billing.domain.errors import TokenRefused
 from billing.domain.logins import TOKEN_SECONDS
@@ -53,12 +55,19 @@ class Viewer:
 
     def sees(self) -> Q:
         seen = Q(pk__in=self.held) | Q(buyer__in=self.wallets)
-        return seen if self.user is None else seen | Q(owner=self.user)
+        if self.user is None:
+            return seen
+        own = Wallet.objects.filter(user=self.user).values("address")
+        return seen | Q(owner=self.user) | Q(buyer__in=own)
 
     def owns(self, purchase: Purchase) -> bool:
         """May end it, ask for its money back: not who only holds its key."""
-        mine = self.user is not None and purchase.owner_id == self.user.pk
-        return mine or purchase.buyer in self.wallets
+        if purchase.buyer in self.wallets:
+            return True
+        if self.user is None:
+            return False
+        own = Wallet.objects.filter(user=self.user, address=purchase.buyer)
+        return purchase.owner_id == self.user.pk or own.exists()
 
 
 def viewer(request: HttpRequest, *, now_s: float) -> Viewer:

@@ -46,7 +46,7 @@ class Endpoint(APIView):
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
-        length = request.headers.get("content-length", "0")
+        length = request.headers.get("content-length") or "0"  # WSGI: empty is none.
         if not length.isdigit() or int(length) > bodies.BODY_BYTES_MAX:
             raise BodyTooLarge(f"The body may have at most {bodies.BODY_BYTES_MAX} bytes.")
 

@@ -20,10 +20,21 @@ export async function connected({ script, passphrase }) {
 export async function signature({ script, passphrase, address, preimage }) {
   const api = await freighter(script);
   const answer = await api.signAuthEntry(preimage, { networkPassphrase: passphrase, address });
+  return taken(answer, answer.signedAuthEntry, address);
+}
+
+// The signature over a text, as SEP-53 has it.
+export async function messageSignature({ script, passphrase, address, message }) {
+  const api = await freighter(script);
+  const answer = await api.signMessage(message, { networkPassphrase: passphrase, address });
+  return taken(answer, answer.signedMessage, address);
+}
+
+function taken(answer, signed, address) {
   if (answer.error?.code === REJECTED) throw new Refusal("rejected");
-  if (answer.error || !answer.signedAuthEntry) throw new Refusal("wallet-failed");
+  if (answer.error || !signed) throw new Refusal("wallet-failed");
   if (answer.signerAddress && answer.signerAddress !== address) throw new Refusal("other-account");
-  return base64(asBytes(answer.signedAuthEntry));
+  return base64(asBytes(signed));
 }
 
 // A base64 string since 4.2 of the API, bytes before.

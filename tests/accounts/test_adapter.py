@@ -19,7 +19,7 @@ def test_address_and_name_log_in() -> None:
     somebody("ada")
     for login in ("ada", "ada@example.org", "ADA@example.org"):
         said = log_in(login)
-        assert (said.status_code, said.headers["Location"]) == (302, "/accounts/")
+        assert (said.status_code, said.headers["Location"]) == (302, "/account/")
     assert log_in("ada", "guess").status_code == 200
 
 
@@ -32,7 +32,7 @@ def test_staff_are_led_to_the_console() -> None:
 @pytest.mark.parametrize("elsewhere", ELSEWHERE)
 def test_login_leads_nowhere_else(elsewhere: str) -> None:
     somebody("ada")
-    assert log_in("ada", to=elsewhere).headers["Location"] == "/accounts/"
+    assert log_in("ada", to=elsewhere).headers["Location"] == "/account/"
 
 
 def test_logins_of_a_network_are_limited_and_nobody_elses(settings: Settings) -> None:
@@ -75,7 +75,7 @@ def test_new_account_confirms_its_address_before_it_logs_in(
     asked = client.get(urlsplit(link).path)
     assert b"new@example.org" in asked.content
     assert client.post(urlsplit(link).path).status_code == 302
-    assert log_in("new@example.org").headers["Location"] == "/accounts/"
+    assert log_in("new@example.org").headers["Location"] == "/account/"
     assert not User.objects.get(email="new@example.org").is_staff
 
 
@@ -92,7 +92,7 @@ def test_sign_up_does_not_tell_who_has_an_account(client: Client, settings: Sett
 def test_account_without_an_address_has_none_to_confirm(settings: Settings) -> None:
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
     User.objects.create_user("operator", password=PASSWORD)
-    assert log_in("operator").headers["Location"] == "/accounts/"
+    assert log_in("operator").headers["Location"] == "/account/"
 
 
 @pytest.mark.parametrize("password", ["short", "aaaaaaaaaaaa1"[:11], "password1234"])

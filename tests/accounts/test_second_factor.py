@@ -194,4 +194,8 @@ def test_act_is_not_done_without(ask: Ask, ada: User) -> None:
 
 def test_account_with_nothing_to_confirm_by_sets_something_up_first(ask: Ask) -> None:
     carol = User.objects.create_user("carol")
-    assert ask(carol, shown("wallet")).headers["Location"] == "/accounts/2fa/"
+    assert ask(carol).headers["Location"] == "/accounts/2fa/"
+    assert ask(carol, shown("wallet")).content == b"done"
+    assert ask(somebody("dora"), shown("password")).content == b"done"
+    with pytest.raises(ReauthenticationRequired):
+        ask(somebody("erik"), shown("wallet"))

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing.account.entering import ATTEMPTS_PER_NETWORK_MINUTE
+from billing.account.proving import ATTEMPTS_PER_NETWORK_MINUTE
 from billing.domain import logins
 from billing.models import GrantedToken, Purchase
 from billing.pages import addresses
