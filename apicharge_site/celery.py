@@ -71,6 +71,11 @@ app.conf.update(
             "schedule": 10.0,
             "options": {"expires": STALE_SECONDS},
         },
+        "end what was suspended": {
+            "task": "billing.tasks.end_grants",
+            "schedule": 2.0,
+            "options": {"expires": STALE_SECONDS},
+        },
         "compare chain and rows": {
             "task": "billing.tasks.reconcile",
             "schedule": RECONCILE_SECONDS,

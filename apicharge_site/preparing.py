@@ -3,7 +3,7 @@
 from django.core.management import call_command
 from django.db import transaction
 
-from billing import keys
+from billing import auditors, keys
 from marketplace import publishing
 
 
@@ -11,4 +11,5 @@ def prepare() -> None:
     call_command("migrate", verbosity=0, interactive=False)
     with transaction.atomic():
         keys.ensure_registered()
+        auditors.ensure()
         publishing.publish()

@@ -252,6 +252,9 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 PROBES_PER_MINUTE = env.int("APICHARGE_PROBES_PER_MINUTE", default=200)
 if PROBES_PER_MINUTE < 0:
     raise state.Misconfigured("APICHARGE_PROBES_PER_MINUTE is 0 or more.")
+# A new service is not on sale before staff looked at it.
+REVIEWS_SERVICES = env.bool("APICHARGE_REVIEWS_SERVICES", default=False)
+
 # Usage by the minute and recent calls are kept for so long.
 USAGE_DAYS = env.int("APICHARGE_USAGE_DAYS", default=30)
 if USAGE_DAYS < 1:

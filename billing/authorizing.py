@@ -7,6 +7,7 @@ from billing.domain.errors import (
     AlreadyAuthorized,
     AuthorizationInvalid,
     PurchaseEnded,
+    SalesStopped,
     TooMany,
 )
 from billing.domain.purchases import ENDS, Event, State
@@ -16,6 +17,7 @@ from billing.moving import move
 from billing.orders import instruction_of, order_of
 from billing.rails.port import Authorization, Kind, Offered, SignatureOffered
 from gateway.domain import ed25519
+from marketplace import suspending
 
 
 def authorize(purchase_id: str, offered: Offered, *, now_s: float) -> Purchase:
@@ -23,6 +25,8 @@ def authorize(purchase_id: str, offered: Offered, *, now_s: float) -> Purchase:
     purchase = Purchase.objects.get(pk=purchase_id)
     authorization = _checked(purchase, offered)
     if purchase.state == State.INSTRUCTED:
+        if suspending.is_stopped(purchase.route):
+            raise SalesStopped("Sales were stopped before you signed: nothing was paid.")
         _store(purchase, authorization, now_s=now_s)
         purchase.refresh_from_db()
     if (purchase.authorization_kind, purchase.authorization) == (

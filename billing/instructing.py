@@ -14,11 +14,18 @@ from django.db.models import Q
 from billing import auditing, conf, slots
 from billing.advancing import followed_ledger
 from billing.domain import freebies
-from billing.domain.errors import BillingError, QuoteExpired, QuoteInvalid, TooMany, TooOften
+from billing.domain.errors import (
+    BillingError,
+    QuoteExpired,
+    QuoteInvalid,
+    SalesStopped,
+    TooMany,
+    TooOften,
+)
 from billing.domain.purchases import State
 from billing.models import OPEN_PER_BUYER, Purchase, Redemption
 from billing.rails.port import Instruction, Order
-from marketplace import quoting, throttling
+from marketplace import quoting, suspending, throttling
 from marketplace.domain import quotes
 from marketplace.domain.quotes import QuoteError, SignedQuote
 
@@ -46,6 +53,7 @@ def instruct(wish: Wish, *, now_s: float) -> Purchase:
     quote = wish.quote
     if quote.expires_at < now_s + LEFT_SECONDS_MIN:
         raise QuoteExpired("The quote has less than 60 seconds left: get a new one.")
+    _check_sold(quote)
     _check_open(wish, now_s=now_s)
     check_often("instruct", wish.client_network, ATTEMPTS_PER_NETWORK_MINUTE, now_s=now_s)
     order = Order(secrets.token_bytes(32), wish.buyer, wish.access_key, quote)
@@ -166,6 +174,11 @@ def check_often(act: str, client_network: str, limit: int, *, now_s: float) -> N
         raise TooOften(
             f"A network may ask for this {limit} times a minute.", retry_after_s=RETRY_SECONDS
         )
+
+
+def _check_sold(quote: SignedQuote) -> None:
+    if suspending.is_stopped(quote.route):
+        raise SalesStopped(f"Sales of {quote.route} are stopped. Grants that were bought run on.")
 
 
 def _check_open(wish: Wish, *, now_s: float) -> None:

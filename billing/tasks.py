@@ -10,6 +10,7 @@ from billing import (
     channels,
     conf,
     following,
+    halting,
     noticing,
     noting,
     posting,
@@ -61,6 +62,11 @@ def deliver() -> None:
     now_s = time.time()
     delivering.deliver_due(now_s=now_s)
     posting.send_due(now_s=now_s)
+
+
+@shared_task(ignore_result=True)
+def end_grants() -> None:
+    halting.end_grants(now_s=time.time())
 
 
 @shared_task(ignore_result=True)

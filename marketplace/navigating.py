@@ -31,7 +31,10 @@ ICONS = {
     "Route": "route",
     "RouteQuote": "sell",
     "Service": "api",
+    "RefundRequest": "support_agent",
+    "ServiceReport": "flag",
     "Snapshot": "photo_camera",
+    "Suspension": "pause_circle",
     "UsageMinute": "monitoring",
     "User": "person",
     "VerifyingKey": "verified_user",
@@ -41,6 +44,7 @@ OTHER = "chevron_right"
 GROUPS = {
     gettext_noop("Shop"): ("Service", "Route", "RouteQuote", "Voucher", "Provider", "Category"),
     gettext_noop("What happens"): ("UsageMinute", "RecentCall"),
+    gettext_noop("Trust"): ("RefundRequest", "ServiceReport", "Suspension"),
     gettext_noop("Money"): (
         "Purchase",
         "Payment",

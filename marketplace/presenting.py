@@ -54,7 +54,7 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
     routes = [route_plans(found, each, prices) for each, prices in sold]
     context = {
         "service": found,
-        "withdrawn": found.state == Service.State.WITHDRAWN,
+        "withdrawn": not found.sells,
         "description": describing.html(found.description),
         "about": describing.html(found.provider.about),
         "routes": routes,

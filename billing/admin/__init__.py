@@ -12,13 +12,16 @@ from billing.admin import (
     keys,
     payments,
     purchases,
+    queue,
     refunds,
     starting,
+    status,
+    suspensions,
     trails,
     vouchers,
     wishes,
 )
 
 __all__ = ["audit", "channels", "dashboard", "discrepancies", "keys"]
-__all__ += ["payments", "purchases", "refunds", "starting", "trails"]
-__all__ += ["vouchers", "wishes"]
+__all__ += ["payments", "purchases", "queue", "refunds", "starting", "status", "suspensions"]
+__all__ += ["trails", "vouchers", "wishes"]

@@ -90,6 +90,10 @@ class PurchaseEnded(Conflict):
     slug, title = "purchase-ended", "The purchase has ended"
 
 
+class SalesStopped(Conflict):
+    slug, title = "sales-stopped", "This is not sold at present"
+
+
 class Unprocessable(BillingError):
     status, slug, title = 422, "unprocessable", "The request cannot be carried out"
 

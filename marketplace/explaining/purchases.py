@@ -99,6 +99,14 @@ PURCHASES = [
         "Ask for a new instruction. If you did pay, recover the grant with the saved quote.",
     ),
     Explained(
+        "sales-stopped",
+        409,
+        "This is not sold at present",
+        "Staff stopped the sales of this service or its provider, or has not approved it yet. A "
+        "quote that was signed before buys nothing meanwhile. No money was taken.",
+        "Come back later. Grants that were bought run on.",
+    ),
+    Explained(
         "unprocessable",
         422,
         "The request cannot be carried out",

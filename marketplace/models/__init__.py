@@ -8,6 +8,7 @@ from marketplace.models.providers import SLUG, Category, PayoutChange, Provider
 from marketplace.models.reviews import Review, ReviewReport, ServiceNote
 from marketplace.models.routes import Route
 from marketplace.models.standing import CheapestPrice, MeasuredDay, Standing, Turn, Words
+from marketplace.models.suspensions import Suspension
 
 __all__ = ["ACCESS_SECONDS_MAX", "SLUG", "ApiDocument", "Category", "CheapestPrice"]
 __all__ += ["Configuration", "MeasuredDay", "PayoutChange", "Provider", "Quote", "Review"]
@@ -22,3 +23,4 @@ __all__ += [
     "Turn",
 ]
 __all__ += ["Upstream", "Words"]
+__all__ += ["Suspension"]

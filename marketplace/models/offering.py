@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -14,13 +15,26 @@ def _timeout(default_ms: int, help_text: str) -> "models.PositiveIntegerField[in
     return models.PositiveIntegerField(default=default_ms, validators=WAIT, help_text=help_text)
 
 
+def held_first() -> bool:
+    return bool(settings.REVIEWS_SERVICES)
+
+
 class ServiceQuerySet(models.QuerySet["Service"]):
     def listed(self) -> Self:
         """Those that the catalogue shows to everybody."""
         return self.on_sale().filter(visibility=Service.Visibility.PUBLIC)
 
     def on_sale(self) -> Self:
-        return self.filter(state=Service.State.PUBLISHED)
+        return self.filter(
+            state=Service.State.PUBLISHED,
+            is_held=False,
+            is_suspended=False,
+            provider__is_suspended=False,
+        )
+
+    def waiting(self) -> Self:
+        """Their providers would sell them, and staff has not looked at them."""
+        return self.filter(state=Service.State.PUBLISHED, is_held=True)
 
     def gated(self) -> Self:
         """Those that the gate answers for: a withdrawn one still serves the grants it sold."""
@@ -67,6 +81,8 @@ class Service(Reached, Guarded):
     protocols = models.JSONField(
         default=list, blank=True, help_text="What it speaks; the catalogue can be narrowed to it."
     )
+    is_held = models.BooleanField("waits for review", default=held_first, editable=False)
+    is_suspended = models.BooleanField(default=False, editable=False)
     host = models.CharField(
         "host name", max_length=253, null=True, blank=True, unique=True, help_text="Of its own."
     )
@@ -97,6 +113,12 @@ class Service(Reached, Guarded):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def sells(self) -> bool:
+        """Whether what is priced of it is on sale."""
+        stopped = self.is_held or self.is_suspended or self.provider.is_suspended
+        return self.state == Service.State.PUBLISHED and not stopped
 
 
 class Upstream(models.Model):

@@ -26,6 +26,9 @@ class RouteQuoteQuerySet(models.QuerySet["RouteQuote"]):
             state=RouteQuote.State.PUBLISHED,
             route__removed_at=None,
             route__service__state=Service.State.PUBLISHED,
+            route__service__is_held=False,
+            route__service__is_suspended=False,
+            route__service__provider__is_suspended=False,
             asset__in=list(settings.CHAIN.assets),
         )
 

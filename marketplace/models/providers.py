@@ -26,6 +26,7 @@ class Provider(models.Model):
         help_text="Stellar account (G…) that buyers pay to. It needs a trustline for each asset.",
     )
     about = models.TextField(blank=True, max_length=2_000, help_text="Markdown.")
+    is_suspended = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

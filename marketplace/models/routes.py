@@ -61,4 +61,4 @@ class Route(Guarded):
     @property
     def sells(self) -> bool:
         """Whether its published prices are on sale."""
-        return self.removed_at is None and self.service.state == Service.State.PUBLISHED
+        return self.removed_at is None and self.service.sells
