@@ -73,7 +73,7 @@ app.conf.update(
         },
         "end what was suspended": {
             "task": "billing.tasks.end_grants",
-            "schedule": 2.0,
+            "schedule": 1.0,
             "options": {"expires": STALE_SECONDS},
         },
         "compare chain and rows": {

@@ -74,7 +74,7 @@ def test_suspended_provider_sells_nothing_of_what_it_has_or_adds(
     provider = stall.route.service.provider
     halting.suspend(provider, reason="Spam.", ends_grants=False, actor="root", now_s=shop.now_s)
     catalogue.price(catalogue.route(catalogue.service(provider, "later")))
-    assert not list(quoting.on_sale())
+    assert not RouteQuote.objects.on_sale()
     assert not Service.objects.listed()
 
 

@@ -47,6 +47,7 @@ def test_tasks_are_hints_without_results_or_moments(settings: object) -> None:
         "advance",
         "advance_due",
         "deliver",
+        "end_grants",
         "follow",
         "notice",
         "reconcile",
