@@ -30,6 +30,8 @@ __all__ = ["INTEGER_MAX", "Direction", "LimitError"]
 LIMITS_MAX = 16  # Each costs a row, a lease and a header member.
 DATA_QUANTUM_BYTES = 256 * 1024
 MESSAGES_QUANTUM = 16
+LITTLE_OF = 1_000
+LITTLE_QUANTA_MAX = 64
 NO_WINDOW = 0  # The window number of a quota that never renews.
 
 
@@ -271,8 +273,12 @@ def is_refilling(limit: Limit) -> TypeGuard[Refilling]:
 
 
 def block(left: int, *, waiting: int, quantum: int, last_second: int) -> int:
-    """Units to lease to a node: enough for two seconds, never more than a quarter ahead of need."""
-    return min(left, max(waiting, quantum, min(left // 4, 2 * last_second)))
+    """Units to lease to a node: enough for two seconds, never more than a quarter ahead of need.
+
+    Of much, a small part is leased to whoever uses little: he need not come back every second.
+    """
+    little = min(left // LITTLE_OF, LITTLE_QUANTA_MAX * quantum)
+    return min(left, max(waiting, quantum, min(left // 4, 2 * last_second), little))
 
 
 def window_number(*, start_s: float, window_seconds: int | None, now_s: float) -> int:

@@ -164,6 +164,10 @@ def test_words_say_what_is_sold(limit: Quota, words: str) -> None:
         (100, 30, 40, 30),
         (3, 1, 40, 1),
         (0, 5, 5, 0),
+        (1_999, 1, 0, 1),
+        (20_000, 1, 5, 20),
+        (10**9, 1, 5, 64),
+        (10**9, 1, 50, 100),
     ],
 )
 def test_a_block_is_two_seconds_of_use_but_no_more_than_a_quarter_ahead_of_need(
