@@ -5,6 +5,7 @@ One channel has one transaction in a ledger, so `COUNT` purchases on `CHANNELS` 
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -119,7 +120,9 @@ def test_two_hundred_purchases_at_once_need_twenty_closes(
     count, channel_count, close_s = 200, 10, 5.0
     with town(tmp_path, settings, close_ms=int(close_s * 1000)) as sandbox:
         took = sell(sandbox, tmp_path, count=count, channel_count=channel_count)
-    print(f"{count} purchases: {took:.1f} s, {took / close_s:.1f} closes")  # noqa: T201
+    by_ledger = Counter(ChainTransaction.objects.values_list("ledger", flat=True))
+    filled = [by_ledger[ledger] for ledger in sorted(by_ledger)]
+    print(f"{count} purchases: {took:.1f} s, {took / close_s:.1f} closes, {filled}")  # noqa: T201
     assert took <= count / channel_count * close_s + SETTLING_S
 
 
