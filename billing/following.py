@@ -6,7 +6,7 @@ and nothing is skipped. One worker at a time follows; a second one would only re
 
 from django.db import transaction
 
-from billing import advancing, auditing, conf, confirming, refunding, submitting
+from billing import advancing, auditing, conf, confirming, nudging, refunding, submitting
 from billing.domain import refunds
 from billing.models import EventCursor, Purchase, Refund
 from billing.rails.port import Page
@@ -33,18 +33,27 @@ def follow(*, now_s: float) -> None:
     )
     if not taken:
         return
+    paid: list[str] = []
     try:
-        for _ in range(PAGES_AT_ONCE):
-            page = rail.payments_after(row.cursor)
-            _record(row, page, now_s=now_s)
-            if page.followed.ledger >= page.latest_ledger:
-                break
+        with nudging.afterwards() as paid:
+            _read_on(row, now_s=now_s)
         advancing.lapse_passed(now_s=now_s)
         submitting.sweep(now_s=now_s)
+        # Before the grants: whoever waits for a channel has a ledger to catch.
         advancing.wake(now_s=now_s)
         refunding.look_after(now_s=now_s)
     finally:
+        for purchase_id in paid:
+            nudging.advance(purchase_id)
         EventCursor.objects.filter(pk=row.pk).update(leased_until_ms=0)
+
+
+def _read_on(row: EventCursor, *, now_s: float) -> None:
+    for _ in range(PAGES_AT_ONCE):
+        page = conf.rail().payments_after(row.cursor)
+        _record(row, page, now_s=now_s)
+        if page.followed.ledger >= page.latest_ledger:
+            break
 
 
 def _record(row: EventCursor, page: Page, *, now_s: float) -> None:
