@@ -15,7 +15,7 @@ TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
 INSTALL := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
-.PHONY: help demo run test autobahn check bench contract contract-test fmt soak requirements clean
+.PHONY: help demo run test autobahn check bench contract contract-test messages fmt soak requirements clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ contract: ## build the contract and compare it with the committed wasm (needs Ru
 
 contract-test: ## the contract's tests, on the network's own host (needs Rust)
 	contract/build.sh test
+
+messages: .venv/developing ## gather what pages say, for translations (needs gettext)
+	$(BIN)/python manage.py makemessages --locale en --no-obsolete --no-wrap --add-location file --ignore '.venv' --ignore 'tests' --ignore 'benchmarks' --ignore '.state'
 
 fmt: .venv/developing ## format, and mend what lint can mend
 	$(BIN)/ruff format .

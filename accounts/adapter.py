@@ -1,6 +1,9 @@
 """What the account pages (allauth) ask of this site: where links lead, who counts as one client."""
 
+import logging
 from ipaddress import ip_network
+from smtplib import SMTPException
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailConfirmationMixin
@@ -15,6 +18,7 @@ from django.urls import reverse
 from accounts import sealing
 from gateway.domain.networks import UNKNOWN, network_of
 
+logger = logging.getLogger(__name__)
 STAGES = {
     "allauth.account.stages.EmailVerificationStage": "accounts.stages.ConfirmAddress",
 }
@@ -54,6 +58,13 @@ class AccountAdapter(DefaultAccountAdapter):
         if not user.is_authenticated or not is_mfa_enabled(user):
             return methods
         return [each for each in methods if each["id"] != "reauthenticate"]
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """What the mail server did not take can be asked for again: no page breaks of it."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (SMTPException, OSError):
+            logger.exception("A mail was not taken: %s", template_prefix)
 
     def format_email_subject(self, subject: str) -> str:
         return f"ApiCharge: {' '.join(subject.split())}"

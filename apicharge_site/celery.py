@@ -15,7 +15,7 @@ from django.conf import settings
 
 TIDY_SECONDS = 60.0  # A bounded number of rows each time.
 CATALOGUE_SECONDS = 60.0
-RECONCILE_SECONDS = 3600.0  # The network keeps a week.
+RECONCILE_SECONDS = HOUR_SECONDS = 3600.0  # The network keeps a week.
 STALE_SECONDS = 10  # Of a tick: the next one asks for the same rows.
 
 app = Celery("apicharge", broker=settings.REDIS_URL or "memory://localhost/")
@@ -94,6 +94,11 @@ app.conf.update(
         "keep the catalogue's figures": {
             "task": "apicharge_site.tasks.keep_catalogue",
             "schedule": CATALOGUE_SECONDS,
+            "options": {"expires": STALE_SECONDS},
+        },
+        "forget sessions": {
+            "task": "apicharge_site.tasks.forget_sessions",
+            "schedule": HOUR_SECONDS,
             "options": {"expires": STALE_SECONDS},
         },
         "change payout addresses": {

@@ -1,5 +1,6 @@
-"""The console's Content-Security-Policy: nothing from elsewhere, no script or style in the page.
+"""What the console tells browsers: https where there is https, and a Content-Security-Policy.
 
+The policy lets nothing in from elsewhere, and no script or style that stands in the page.
 A template that cannot do without a script of its own writes `nonce="{{ request.csp_nonce }}"`; only
 then the answer names the nonce. A view that needs another policy sets the header itself.
 """
@@ -7,6 +8,7 @@ then the answer names the nonce. A view that needs another policy sets the heade
 import secrets
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject, empty
 
@@ -30,6 +32,18 @@ def content_security_policy(respond: Respond) -> Respond:
         used = nonce._wrapped is not empty  # noqa: SLF001
         allowed = policy(request.path, str(nonce) if used else "")
         response.headers.setdefault(HEADER, allowed)
+        return response
+
+    return answer
+
+
+def strict_transport(respond: Respond) -> Respond:
+    """TLS may end before us, so our origin says whether browsers come by https."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = respond(request)
+        if settings.IS_HTTPS and settings.HSTS_SECONDS:
+            response.headers["Strict-Transport-Security"] = f"max-age={settings.HSTS_SECONDS}"
         return response
 
     return answer

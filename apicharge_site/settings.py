@@ -133,6 +133,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "apicharge_site.security.content_security_policy",
+    "apicharge_site.security.strict_transport",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -215,7 +216,7 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # No mails to whoever a stranger names.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # A stolen session changes neither address nor password.
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
-ACCOUNT_DEFAULT_HTTP_PROTOCOL = SCHEME
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = ORIGIN.partition(":")[0]
 ACCOUNT_RATE_LIMITS = {
     "login": "30/5m/ip",
     "login_failed": "30/5m/ip,10/5m/key",
@@ -245,7 +246,12 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ORIGIN.startswith("https://")
+IS_HTTPS = ORIGIN.startswith("https://")
+if PRODUCTION and ROLE != "gateway" and not IS_HTTPS:
+    raise state.Misconfigured("APICHARGE_ORIGIN must be https:// in production: people log in.")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+# How long browsers are told to come by https alone. A year, once it is known that they can.
+HSTS_SECONDS = env.int("APICHARGE_HSTS_SECONDS", default=31_536_000 if PRODUCTION else 0)
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 
 # Services whose upstreams are asked each minute whether they answer; 0: none is.

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from accounts import tidying
 from billing.buyers import buyers_of
 from gateway.ledgers import chronicling
 from marketplace import payouts, rounds, visiting
@@ -19,6 +20,11 @@ def forget_usage() -> None:
 @shared_task(ignore_result=True)
 def keep_catalogue() -> None:
     rounds.go_round(timezone.now(), buyers_of)
+
+
+@shared_task(ignore_result=True)
+def forget_sessions() -> None:
+    tidying.forget_sessions()
 
 
 @shared_task(ignore_result=True)

@@ -121,6 +121,16 @@ def test_password_is_reset_once_by_a_link_to_our_own_address(client: Client) -> 
     assert b"invalid" in Client().get(urlsplit(link).path).content
 
 
+def test_mail_server_that_is_away_breaks_no_page(
+    client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    assert sign_up(client) == 302
+    assert User.objects.filter(email="new@example.org").exists()
+    assert "was not taken" in caplog.text
+
+
 def test_stranger_named_in_a_reset_gets_no_mail(client: Client) -> None:
     said = client.post("/accounts/password/reset/", {"email": "nobody@example.org"})
     assert said.status_code == 302

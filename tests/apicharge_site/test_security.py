@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from pytest_django import Settings
 
 from apicharge_site import state
 from apicharge_site.security import CONSOLE_POLICY, POLICY, content_security_policy
@@ -86,6 +87,17 @@ def test_cookies_travel_over_https_alone_where_the_site_does(tmp_path: Path) -> 
     assert tls.stdout.strip() == "[True, True, True]"
 
 
+def test_browsers_are_told_to_come_by_https_where_they_can(
+    client: Client, settings: Settings
+) -> None:
+    settings.HSTS_SECONDS = 60
+    assert "Strict-Transport-Security" not in client.get("/robots.txt").headers
+    settings.IS_HTTPS = True
+    assert client.get("/robots.txt").headers["Strict-Transport-Security"] == "max-age=60"
+    settings.HSTS_SECONDS = 0
+    assert "Strict-Transport-Security" not in client.get("/robots.txt").headers
+
+
 def test_gateway_holds_no_signing_key_and_refuses_one(tmp_path: Path) -> None:
     names = ("QUOTE_KEY_SEED", "GRANT_KEY_SEED", "CHANNEL_KEY_SEED")
     bare = settings_of(tmp_path, *names, APICHARGE_ROLE="gateway")
@@ -114,7 +126,7 @@ def test_production_makes_no_keys_and_no_sandbox(tmp_path: Path) -> None:
     assert "APICHARGE_QUOTE_KEY" in keyless.stderr
 
 
-def test_production_sends_mails_and_says_so(tmp_path: Path) -> None:
+def test_production_sends_mails_and_is_reached_by_https(tmp_path: Path) -> None:
     production = {
         "APICHARGE_PRODUCTION": "1",
         "APICHARGE_SECRET_KEY": "x" * 50,
@@ -123,6 +135,9 @@ def test_production_sends_mails_and_says_so(tmp_path: Path) -> None:
         "APICHARGE_ORIGIN": "https://gw.example",
         **{f"APICHARGE_{kind}_KEY": SEED for kind in ("QUOTE", "GRANT", "CHANNEL")},
     }
+    plain = {**production, "APICHARGE_ORIGIN": "http://gw.example"}
+    said = settings_of(tmp_path, "ORIGIN", APICHARGE_MAIL="consolemail://", **plain)
+    assert "APICHARGE_ORIGIN must be https" in said.stderr
     names = ("MAILS_ARE_SENT", "ACCOUNT_EMAIL_VERIFICATION", "DEFAULT_FROM_EMAIL")
     assert "APICHARGE_MAIL" in settings_of(tmp_path, *names, **production).stderr
     sent = settings_of(tmp_path, *names, APICHARGE_MAIL="smtp+tls://a:b@mail.example", **production)
