@@ -8,6 +8,7 @@ from billing.domain.purchases import Event, State, allows
 from billing.models import GrantedToken, Purchase
 from billing.moving import move
 from billing.orders import quote_of
+from billing.webhooks import selling
 from gateway.domain import ed25519, tokens
 from gateway.domain.tokens import Grant
 from gateway.ledgers.opening import open_ledger
@@ -43,6 +44,8 @@ def issue(purchase_id: str, *, now_s: float) -> bool:
             created_at_s=int(now_s),
         )
         open_ledger(grant)
+        if purchase.amount:
+            selling.sold(purchase, now_s=now_s)
         return True
 
 

@@ -147,7 +147,14 @@ def publish(service: Service) -> None:
     if not sold.exists():
         raise NotPossible(_("Publish a price first: nobody could buy anything."))
     with transaction.atomic():
-        Service.objects.filter(pk=service.pk, state=Service.State.DRAFT).update(
-            state=Service.State.PUBLISHED
-        )
+        Service.objects.filter(pk=service.pk).update(state=Service.State.PUBLISHED)
         publishing.publish()
+
+
+def pause(service: Service) -> bool:
+    """Sales stop; nobody can pause what was sold. False where it is not on sale."""
+    with transaction.atomic():
+        on_sale = Service.objects.filter(pk=service.pk, state=Service.State.PUBLISHED)
+        paused = on_sale.update(state=Service.State.WITHDRAWN) == 1
+        publishing.publish()
+    return paused

@@ -19,9 +19,10 @@ from billing.admin import (
     suspensions,
     trails,
     vouchers,
+    webhooks,
     wishes,
 )
 
 __all__ = ["audit", "channels", "dashboard", "discrepancies", "keys"]
 __all__ += ["payments", "purchases", "queue", "refunds", "starting", "status", "suspensions"]
-__all__ += ["trails", "vouchers", "wishes"]
+__all__ += ["trails", "vouchers", "webhooks", "wishes"]

@@ -101,6 +101,8 @@ def _publish(request: HttpRequest, _provider: Provider, service: Service | None)
         raise starting.NotPossible(_("There is no service yet."))
     starting.publish(service)
     _log(request, service, "Published.")
+    if service.is_held:
+        return _("%(name)s is on sale as soon as staff has looked at it.") % {"name": service.name}
     where = reverse("marketplace:service", args=[service.slug])
     return _("%(name)s is published at %(where)s") % {"name": service.name, "where": where}
 
@@ -114,7 +116,20 @@ def _number(request: HttpRequest, name: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
-ACTS: dict[str, Act] = {"payout": _check_payout, "prices": _make_prices, "publish": _publish}
+def _pause(request: HttpRequest, _provider: Provider, service: Service | None) -> str:
+    """Sales only: what was sold runs on, so there is nothing else to pause."""
+    if service is None or not starting.pause(service):
+        raise starting.NotPossible(_("It is not on sale."))
+    _log(request, service, "Paused sales.")
+    return _("%(name)s is not sold for now. Running grants go on.") % {"name": service.name}
+
+
+ACTS: dict[str, Act] = {
+    "payout": _check_payout,
+    "prices": _make_prices,
+    "publish": _publish,
+    "pause": _pause,
+}
 
 admin.site.screens.insert(  # type: ignore[attr-defined]
     0,
