@@ -106,6 +106,11 @@ app.conf.update(
             "schedule": TIDY_SECONDS,
             "options": {"expires": STALE_SECONDS},
         },
+        "check providers' domains": {
+            "task": "apicharge_site.tasks.check_domains",
+            "schedule": TIDY_SECONDS,
+            "options": {"expires": STALE_SECONDS},
+        },
         "forget old usage": {
             "task": "apicharge_site.tasks.forget_usage",
             "schedule": 10.0,

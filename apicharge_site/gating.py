@@ -26,7 +26,7 @@ from gateway.ledgers.redis import RedisRates
 from gateway.proxy import Gate
 from gateway.snapshots import Snapshots
 from gateway.websocket import WebSocketGate
-from marketplace import pages
+from marketplace import fronting, pages
 
 T = TypeVar("T")
 
@@ -156,10 +156,18 @@ def mounted() -> MountedGate | None:
 def _ports() -> Ports:
     """A gateway node has no keys to sign quotes with, so its 402 comes from the snapshot alone."""
     if settings.ROLE == "gateway":
-        return Ports(bookings=Bookings(), books=Books())
+        return Ports(front_page=_front_page, bookings=Bookings(), books=Books())
     return Ports(
-        purchase_page=_purchase_page, signable=_signable, bookings=Bookings(), books=Books()
+        purchase_page=_purchase_page,
+        front_page=_front_page,
+        signable=_signable,
+        bookings=Bookings(),
+        books=Books(),
     )
+
+
+async def _front_page(slug: str, path: str) -> bytes | None:
+    return await courtesy(lambda: fronting.front_page(slug, path, settings.ORIGIN))
 
 
 async def _purchase_page(route_id: str, asked: str) -> bytes | None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts import tidying
 from billing.buyers import buyers_of
 from gateway.ledgers import chronicling
-from marketplace import payouts, rounds, visiting
+from marketplace import payouts, proving, rounds, visiting
 
 
 @shared_task(ignore_result=True)
@@ -37,3 +37,8 @@ def change_payouts() -> None:
 @shared_task(ignore_result=True)
 def visit_upstreams() -> None:
     visiting.visit(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def check_domains() -> None:
+    proving.check_due(timezone.now())

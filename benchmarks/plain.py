@@ -50,9 +50,6 @@ class Free(Terms):
     def headers(self) -> tuple[()]:
         return ()
 
-    def lines(self) -> bytes:
-        return b""
-
     def settle(self, *_ended: object) -> None:
         pass
 

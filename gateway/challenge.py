@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote
 from gateway.asgi import Headers, Reply, Scope
 from gateway.conf import GateConfig, Ports
 from gateway.domain.answers import CORS, SANDBOX, preflight
-from gateway.domain.errors import Refusal, problem_document
+from gateway.domain.errors import ROUTE_NOT_FOUND, Refusal, problem_document
 from gateway.domain.grpc import CONTENT_TYPE, ending
 from gateway.domain.headers import header
 from gateway.domain.negotiation import preferred
@@ -26,6 +26,8 @@ REPLIES_KEPT = 4096
 JSON, HTML, MARKDOWN = "application/problem+json", "text/html", "text/markdown"
 OFFERED = (JSON, "application/json", HTML, MARKDOWN)
 BUYER = re.compile(r"G[A-Z2-7]{55}").fullmatch
+FRONT = frozenset({"/", "/reference", "/reference/"})
+"""Where a service's own host shows pages; whatever a route sells there comes first."""
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 NO_STORE = (b"cache-control", b"no-store")
 
@@ -35,6 +37,11 @@ class Challenge:
         self._origin = config.origin
         self._ports = ports
         self._page_policy = (b"content-security-policy", _page_policy(config.origin).encode())
+        self._front_headers: Headers = [
+            NOSNIFF,
+            (b"content-security-policy", _front_policy(config.origin).encode()),
+            (b"content-type", f"{HTML}; charset=utf-8".encode()),
+        ]
         self._remembered: dict[tuple[int, Refusal], bytes] = {}
 
     async def reply(self, refusal: Refusal, scope: Scope, table: RouteTable | None) -> Reply:
@@ -44,8 +51,7 @@ class Challenge:
             return self._ended_call(refusal, headers)
         route = None if table is None else table.routes.get(refusal.route or "")
         if refusal.problem.status != 402 or route is None or table is None:
-            document = problem_document(refusal.problem, origin=self._origin, detail=refusal.detail)
-            return _reply(refusal, [*headers, *SANDBOX], JSON, json.dumps(document).encode())
+            return await self._elsewhere(refusal, scope, table, headers)
         headers += self._links(route)
         wanted = preferred(header(scope["headers"], b"accept") or "*/*", OFFERED)
         if wanted == HTML and (page := await self._page(route, scope)) is not None:
@@ -97,6 +103,27 @@ class Challenge:
     async def _page(self, route: Route, scope: Scope) -> bytes | None:
         page = self._ports.purchase_page
         return None if page is None else await page(route.id, _asked(scope))
+
+    async def _elsewhere(
+        self, refusal: Refusal, scope: Scope, table: RouteTable | None, headers: Headers
+    ) -> Reply:
+        if table is not None and (page := await self._front(refusal, scope, table)):
+            return Reply(200, [*headers, *self._front_headers], page)
+        document = problem_document(refusal.problem, origin=self._origin, detail=refusal.detail)
+        return _reply(refusal, [*headers, *SANDBOX], JSON, json.dumps(document).encode())
+
+    async def _front(self, refusal: Refusal, scope: Scope, table: RouteTable) -> bytes | None:
+        """A service's own host shows a browser what it is, where no route of it answers."""
+        page, path = self._ports.front_page, scope["path"]
+        if page is None or refusal.problem is not ROUTE_NOT_FOUND or path not in FRONT:
+            return None
+        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+            return None
+        service = table.hosts.get(table.own_host(header(scope["headers"], b"host") or ""))
+        accepted = header(scope["headers"], b"accept") or "*/*"
+        if service is None or preferred(accepted, OFFERED) != HTML:
+            return None
+        return await page(service.slug, path)
 
     async def _signable(self, route: Route, scope: Scope) -> Mapping[str, object] | None:
         buyer = header(scope["headers"], b"apicharge-buyer")
@@ -185,6 +212,17 @@ def _asked(scope: Scope) -> str:
     raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
     return (raw_path + query).decode("latin-1")
+
+
+def _front_policy(origin: str) -> str:
+    """On the service's own host: scripts are the site's alone, an upstream writes the others there.
+
+    The API reference writes style elements of its own.
+    """
+    return (
+        f"default-src {origin}; img-src {origin} data:; style-src {origin} 'unsafe-inline'; "
+        f"object-src 'none'; base-uri 'none'; form-action {origin}; frame-ancestors 'none'"
+    )
 
 
 def _summary(route: Route) -> str:

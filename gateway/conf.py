@@ -11,6 +11,8 @@ from gateway.saying import Bookings
 Network = IPv4Network | IPv6Network
 PurchasePage = Callable[[str, str], Awaitable[bytes | None]]
 """The route's purchase page as HTML, by route id and the page that was asked for."""
+FrontPage = Callable[[str, str], Awaitable[bytes | None]]
+"""What a browser is shown of a service at a path of its own host name, by slug and path."""
 Signable = Callable[[str, str, str], Awaitable[Mapping[str, object] | None]]
 """A ready purchase instruction, by route id, buyer and the client's address."""
 
@@ -20,6 +22,7 @@ class Ports:
     """What the gate is given; without them a 402 does no I/O, and nothing can be booked."""
 
     purchase_page: PurchasePage | None = None
+    front_page: FrontPage | None = None
     signable: Signable | None = None
     bookings: Bookings | None = None
     books: Books | None = None

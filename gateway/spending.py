@@ -60,7 +60,7 @@ class Allowance:
         self.opened = False
         self.missing = False
         self.failed_in = 0  # The last batch of ours that the ledger did not answer.
-        self.ends_at_s = float(grant.expires_at)  # Known for good once the first acquire returned.
+        self.ends_at_s: float = grant.expires_at  # Known for good once the first acquire returned.
         quotas = [(index, limit) for index, limit in enumerate(grant.limits) if is_quota(limit)]
         self.supplies = [Supply(*quota, position) for position, quota in enumerate(quotas)]
         self.standing = desk.rates.standing(grant.id, grant.limits)
@@ -81,10 +81,8 @@ class Allowance:
         credits = [limit for limit in grant.limits if isinstance(limit, Credits)]  # noqa: A001
         self.credits_per_call = credits[0].per_call if credits else 0
         self.is_metered = any(limit.per_unit for limit in credits)
-        self.is_plain = not (self.is_metered or self.counts_messages)
-        """What passes is bytes, and nothing is counted in it."""
         self.is_flat = all(limit.per_call == limit.max_per_call for limit in credits)
-        self.telling = Telling(grant.limits, self.supplies, self.standing, desk.clock)
+        self._telling = Telling(grant.limits, self.supplies, self.standing, desk.clock)
 
     def acquire_now(self, now_s: float) -> "Reservation | Refused | Unavailable | None":
         """Reserve one call of what is held. None: `await acquire()`."""
@@ -170,8 +168,7 @@ class Allowance:
         """As many units, up to `wanted`, as all of `supplies` hold now."""
         if not supplies:
             return wanted
-        now = self._clock()  # As holds_now(): every call comes through here.
-        if now >= self._valid_until or now >= self._desk.spend_until:
+        if not self.holds_now():
             return 0
         if len(supplies) == 1:
             return take_of(taken, supplies[0].holding, wanted)
@@ -271,7 +268,7 @@ class Allowance:
         """An empty holding in place of the former; the desk settles that by its slot."""
         self.holdings[supply.position] = supply.start(self._desk.words)
         self._arrange()
-        self.telling.renewed()
+        self._telling.renewed()
 
     def _arrange(self) -> None:
         """What every call asks of the holdings, put in order once for each of their windows."""
@@ -323,7 +320,7 @@ class Allowance:
 
     def headers(self, now_s: float) -> Headers:
         """On every answer to a call with a valid token."""
-        return self.telling.headers(now_s, self.ends_at_s)
+        return self._telling.headers(now_s, self.ends_at_s)
 
     @property
     def is_idle(self) -> bool:

@@ -18,5 +18,5 @@ def with_prices(of: Service) -> Sold:
 
 
 def gated(slug: str) -> Service:
-    gated = Service.objects.gated().select_related("provider", "category")
+    gated = Service.objects.gated().select_related("provider__proof", "category")
     return get_object_or_404(gated, slug=slug)

@@ -63,7 +63,7 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "has_trial": any(trial_of(prices) for _, prices in sold),
         "address": gate_address(found),
         "document": document,
-        "endpoints": [_row(found, each) for each in callable_[:ENDPOINTS_SHOWN]],
+        "endpoints": [row_of(found, each) for each in callable_[:ENDPOINTS_SHOWN]],
         "endpoint_count": len(callable_),
         "snippets": routes[0].snippets if routes else (),
         "rating": rating_of(found),
@@ -100,7 +100,7 @@ def _cheapest(sold: Sold) -> str:
     return reverse("marketplace:route", args=[priced[0].service.slug, priced[0].slug])
 
 
-def _row(of: Service, endpoint: Endpoint) -> Row:
+def row_of(of: Service, endpoint: Endpoint) -> Row:
     operation = endpoint.operation
     return Row(
         key=operation.key,

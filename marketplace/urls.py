@@ -1,6 +1,6 @@
 from django.urls import path
 
-from marketplace import joining, pages, paying_out, presenting, reviewing
+from marketplace import joining, pages, paying_out, presenting, reviewing, storefront
 from marketplace.catalogue import catalogue
 from marketplace.sitemaps import robots, sitemap, sitemap_index
 from marketplace.trying import page
@@ -21,6 +21,7 @@ urlpatterns = [
     path("sell/payout/", paying_out.payout, name="payout"),
     path("sell/payout/stop/", paying_out.stop, name="payout-stop"),
     path("sell/payout/cancel/<str:token>/", paying_out.cancel, name="payout-cancel"),
+    path("providers/<slug:slug>/", storefront.provider, name="provider"),
     path("problems/", pages.problems, name="problems"),
     path("problems/<slug:slug>/", pages.problem, name="problem"),
     path("problems/<slug:slug>", pages.problem),  # As the problem's `type` spells it.

@@ -6,6 +6,7 @@ from marketplace.admin import (
     people,
     previewing,
     price,
+    proofs,
     provider,
     reviews,
     route,
@@ -13,5 +14,5 @@ from marketplace.admin import (
     usage,
 )
 
-__all__ = ["configuration", "importing", "people", "previewing", "price", "provider", "reviews"]
-__all__ += ["route", "service", "usage"]
+__all__ = ["configuration", "importing", "people", "previewing", "price", "proofs", "provider"]
+__all__ += ["reviews", "route", "service", "usage"]

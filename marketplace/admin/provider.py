@@ -16,7 +16,7 @@ from marketplace.models import Category, Provider, Quote
 class ProviderForm(ModelForm[Provider]):
     class Meta:
         model = Provider
-        fields = ["owner", "name", "slug", "payout_address", "about"]
+        fields = ["owner", "name", "slug", "payout_address", "about", "website", "support"]
 
     def clean_payout_address(self) -> str:  # Of a new provider: later the field is not there.
         return payouts.account(str(self.cleaned_data["payout_address"]))
@@ -32,8 +32,8 @@ class ProviderAdmin(OwnRowsAdmin[Provider]):
 
     def get_fields(self, request: HttpRequest, obj: Provider | None = None) -> FieldGroups:
         if seller(request) is not None:
-            return ("name", "paid_at", "about")
-        return ("owner", "name", "slug", "payout_address", "about")
+            return ("name", "paid_at", "about", "website", "support")
+        return ("owner", "name", "slug", "payout_address", "about", "website", "support")
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Provider | None = None

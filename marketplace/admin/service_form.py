@@ -24,7 +24,17 @@ ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 PRIVATE_HINT = "Who runs this gateway can allow its network: UPSTREAM_NETWORKS."
 # First segments that the site itself answers.
 RESERVED = {"admin", "apicharge", "gate", "llms.txt", "openapi.json", "problems", "services"}
-RESERVED |= {"checkout", "live", "purchases", "static", ".well-known", "livez", "readyz", "metrics"}
+RESERVED |= {
+    "checkout",
+    "live",
+    "providers",
+    "purchases",
+    "static",
+    ".well-known",
+    "livez",
+    "readyz",
+    "metrics",
+}
 
 
 class OriginsField(forms.CharField):

@@ -4,6 +4,7 @@ from marketplace.models.configurations import Configuration
 from marketplace.models.documents import ApiDocument
 from marketplace.models.offering import Service, ServiceQuerySet, Upstream
 from marketplace.models.prices import ACCESS_SECONDS_MAX, Quote, RouteQuote
+from marketplace.models.proofs import DomainProof
 from marketplace.models.providers import SLUG, Category, PayoutChange, Provider
 from marketplace.models.reviews import Review, ReviewReport, ServiceNote
 from marketplace.models.routes import Route
@@ -11,16 +12,6 @@ from marketplace.models.standing import CheapestPrice, MeasuredDay, Standing, Tu
 from marketplace.models.suspensions import Suspension
 
 __all__ = ["ACCESS_SECONDS_MAX", "SLUG", "ApiDocument", "Category", "CheapestPrice"]
-__all__ += ["Configuration", "MeasuredDay", "PayoutChange", "Provider", "Quote", "Review"]
-__all__ += [
-    "ReviewReport",
-    "Route",
-    "RouteQuote",
-    "Service",
-    "ServiceNote",
-    "ServiceQuerySet",
-    "Standing",
-    "Turn",
-]
-__all__ += ["Upstream", "Words"]
-__all__ += ["Suspension"]
+__all__ += ["Configuration", "DomainProof", "MeasuredDay", "PayoutChange", "Provider", "Quote"]
+__all__ += ["Review", "ReviewReport", "Route", "RouteQuote", "Service", "ServiceNote"]
+__all__ += ["ServiceQuerySet", "Standing", "Suspension", "Turn", "Upstream", "Words"]

@@ -1,13 +1,14 @@
 """Who sells, and under which headings."""
 
 from django.conf import settings
-from django.core.validators import RegexValidator
+from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 
 SLUG = RegexValidator(
     r"^[a-z0-9]+(-[a-z0-9]+)*\Z",
     "Use lower-case letters, digits and single hyphens between them, such as my-service.",
 )
+WEBSITE = URLValidator(schemes=["http", "https"])
 
 
 class Provider(models.Model):
@@ -26,6 +27,10 @@ class Provider(models.Model):
         help_text="Stellar account (G…) that buyers pay to. It needs a trustline for each asset.",
     )
     about = models.TextField(blank=True, max_length=2_000, help_text="Markdown.")
+    website = models.CharField(
+        max_length=200, blank=True, validators=[WEBSITE], help_text="Shown on your page."
+    )
+    support = models.EmailField(blank=True, help_text="Where buyers write to. Shown on your page.")
     is_suspended = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -90,3 +90,34 @@ async def test_changed_offers_are_shown_at_once(world: World, client: httpx.Asyn
     problem = (await client.get(f"{world.url}/a")).json()
     assert problem["quotes"] == []
     assert "nothing is on sale" in problem["guidance"]["summary"]
+
+
+async def test_a_host_of_its_own_shows_a_browser_what_it_is(
+    tmp_path: Path, client: httpx.AsyncClient
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def front(slug: str, path: str) -> bytes | None:
+        asked.append((slug, path))
+        return b"<h1>here</h1>" if path == "/" else None
+
+    async with running(World(tmp_path, ports=Ports(front_page=front))) as world:
+        body, here = world.body(), f"http://127.0.0.1:{world.port}"
+        for route in body["services"][0]["routes"]:
+            route["path"] = f"/v1{route['path']}".rstrip("/")
+        world.publish(body)
+        own, browser = {"host": "files.example"}, {"accept": BROWSER}
+        shown = await client.get(f"{here}/", headers={**own, **browser})
+        assert (shown.status_code, shown.text) == (200, "<h1>here</h1>")
+        assert "script-src" not in shown.headers["content-security-policy"]
+        assert f"default-src {ISSUER};" in shown.headers["content-security-policy"]
+        elsewhere = (own, "/"), ({**own, **browser}, "/elsewhere"), (browser, "/gate/files/")
+        for headers, path in elsewhere:
+            answer = await client.get(f"{here}{path}", headers=headers)
+            assert answer.status_code in {402, 404}
+            assert answer.text != "<h1>here</h1>"
+        posted = await client.post(f"{here}/", headers={**own, **browser})
+        assert posted.status_code == 404
+        absent = await client.get(f"{here}/reference", headers={**own, **browser})
+        assert absent.status_code == 404
+    assert asked == [("files", "/"), ("files", "/reference")]

@@ -1,0 +1,49 @@
+"""Checks that providers hold the domains that they name: when they say so, and every day since."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import F, Q
+
+from gateway.addresses import Policy
+from marketplace import fetching
+from marketplace.fetching import Unfetched
+from marketplace.models import DomainProof
+
+Fetch = Callable[[str, Policy, int], bytes]
+FILE_BYTES_MAX = 4_096
+EVERY = timedelta(days=1)
+AT_ONCE = 20
+"""Checked in one go: each may take as long as a fetch may."""
+
+
+def check(proof: DomainProof, now: datetime, fetch: Fetch = fetching.fetch) -> bool:
+    """Blocks on the network, so never within a transaction."""
+    problem = _problem(proof, fetch)
+    changes: dict[str, object] = {"checked_at": now, "problem": problem[:200]}
+    if not problem:
+        changes["proven_at"] = now
+    # A domain that was changed meanwhile is not the one that was looked at.
+    DomainProof.objects.filter(pk=proof.pk, domain=proof.domain).update(**changes)
+    proof.refresh_from_db()
+    return not problem
+
+
+def check_due(now: datetime, fetch: Fetch = fetching.fetch) -> int:
+    due = Q(checked_at=None) | Q(checked_at__lt=now - EVERY)
+    found = DomainProof.objects.filter(due).order_by(F("checked_at").asc(nulls_first=True))
+    proofs = list(found[:AT_ONCE])
+    for proof in proofs:
+        check(proof, now, fetch)
+    return len(proofs)
+
+
+def _problem(proof: DomainProof, fetch: Fetch) -> str:
+    policy = Policy.of(settings.UPSTREAM_NETWORKS, settings.OWN_ADDRESSES)
+    try:
+        read = fetch(proof.address, policy, FILE_BYTES_MAX)
+    except Unfetched as exc:
+        return str(exc)
+    lines = (line.strip() for line in read.decode("utf-8", "replace").splitlines())
+    return "" if proof.line in lines else "The file is there, but does not say the line."

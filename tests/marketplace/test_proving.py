@@ -1,0 +1,80 @@
+from datetime import timedelta
+
+import pytest
+
+from gateway.addresses import Policy
+from marketplace import proving
+from marketplace.fetching import Unfetched
+from marketplace.models import DomainProof
+from marketplace.models.proofs import GRACE
+from tests.marketplace import shop
+
+pytestmark = pytest.mark.django_db
+
+
+def proof(name: str = "Alba") -> DomainProof:
+    owner = shop.provider(name)
+    return DomainProof.objects.create(provider=owner, domain=f"{name.lower()}.example")
+
+
+class Web:
+    """What is at each address."""
+
+    def __init__(self, **files: str) -> None:
+        self.files = files
+        self.asked: list[str] = []
+
+    def __call__(self, url: str, _policy: Policy, _most: int) -> bytes:
+        self.asked.append(url)
+        domain = url.split("/")[2].partition(".")[0]
+        if domain not in self.files:
+            raise Unfetched("The answer is 404, not 200.")
+        return self.files[domain].encode()
+
+
+def test_a_file_with_the_line_proves_the_domain() -> None:
+    found = proof()
+    web = Web(alba=f"# ours\r\n  {found.line}\r\n")
+    assert proving.check(found, shop.NOW, web)
+    assert found.holds
+    assert web.asked == ["https://alba.example/.well-known/apicharge-domain.txt"]
+
+
+@pytest.mark.parametrize("said", ["", "apicharge-domain=", "apicharge-domain=0000", "x{line}x"])
+def test_a_file_without_it_does_not(said: str) -> None:
+    found = proof()
+    web = Web(alba=said.format(line=found.line))
+    assert not proving.check(found, shop.NOW, web)
+    assert not found.holds
+    assert "does not say the line" in found.problem
+
+
+def test_another_provider_s_line_proves_nothing() -> None:
+    alba, bruno = proof("Alba"), proof("Bruno")
+    assert not proving.check(bruno, shop.NOW, Web(bruno=alba.line))
+
+
+def test_the_mark_outlives_a_short_outage_and_no_longer() -> None:
+    found = proof()
+    proving.check(found, shop.NOW, Web(alba=found.line))
+    proving.check(found, shop.NOW + GRACE / 2, Web())
+    assert found.holds
+    assert "404" in found.problem
+    proving.check(found, shop.NOW + GRACE, Web())
+    assert not found.holds
+
+
+def test_domains_are_looked_at_again_each_day_the_longest_unseen_first() -> None:
+    first, second = proof("Alba"), proof("Bruno")
+    web = Web(alba=first.line, bruno=second.line)
+    assert proving.check_due(shop.NOW, web) == 2
+    assert proving.check_due(shop.NOW + timedelta(hours=23), web) == 0
+    assert proving.check_due(shop.NOW + timedelta(hours=25), web) == 2
+
+
+def test_only_public_addresses_are_asked() -> None:
+    found = proof()
+    DomainProof.objects.update(domain="localhost.localdomain")
+    found.refresh_from_db()
+    assert not proving.check(found, shop.NOW)
+    assert not found.holds
