@@ -106,6 +106,11 @@ app.conf.update(
             "schedule": TIDY_SECONDS,
             "options": {"expires": STALE_SECONDS},
         },
+        "count what plans sell": {
+            "task": "apicharge_site.tasks.count_sales",
+            "schedule": RECONCILE_SECONDS,
+            "options": {"expires": RECONCILE_SECONDS},
+        },
         "check providers' domains": {
             "task": "apicharge_site.tasks.check_domains",
             "schedule": TIDY_SECONDS,

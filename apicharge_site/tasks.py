@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from accounts import tidying
 from billing.buyers import buyers_of
+from billing.sales import sold_since
 from gateway.ledgers import chronicling
-from marketplace import payouts, proving, rounds, visiting
+from marketplace import demand, payouts, proving, rounds, visiting
 
 
 @shared_task(ignore_result=True)
@@ -42,3 +43,8 @@ def visit_upstreams() -> None:
 @shared_task(ignore_result=True)
 def check_domains() -> None:
     proving.check_due(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def count_sales() -> None:
+    demand.note(sold_since(int((timezone.now() - timedelta(days=30)).timestamp())))

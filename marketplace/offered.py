@@ -8,7 +8,7 @@ from marketplace.models import Route, RouteQuote, Service
 
 
 def with_prices(of: Service) -> Sold:
-    on_sale = RouteQuote.objects.on_sale().order_by("amount", "name")
+    on_sale = RouteQuote.objects.on_sale().select_related("demand").order_by("amount", "name")
     standing = Route.objects.standing().filter(service=of).order_by("path", "pk")
     found = standing.select_related("service")
     return [
@@ -18,5 +18,5 @@ def with_prices(of: Service) -> Sold:
 
 
 def gated(slug: str) -> Service:
-    gated = Service.objects.gated().select_related("provider__proof", "category")
+    gated = Service.objects.gated().select_related("provider__proof", "category", "figures")
     return get_object_or_404(gated, slug=slug)

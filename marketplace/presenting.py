@@ -6,13 +6,16 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 
 from marketplace import describing, importing, openapi
 from marketplace.changes import changes
+from marketplace.demand import popular
 from marketplace.endpoints import Endpoint, Sold, endpoints
 from marketplace.indexing import linked_data
 from marketplace.models import Service
 from marketplace.offered import gated, with_prices
+from marketplace.records import record
 from marketplace.reviewing import latest, rating_of
 from marketplace.showing import gate_address, route_plans
 from marketplace.sitemaps import kept_from_robots
@@ -51,7 +54,8 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
     document = importing.current(found)
     callable_ = endpoints(sold, document)
     newest = latest(found)
-    routes = [route_plans(found, each, prices) for each, prices in sold]
+    favourite = popular(price for _, prices in sold for price in prices)
+    routes = [route_plans(found, each, prices, favourite) for each, prices in sold]
     context = {
         "service": found,
         "withdrawn": not found.sells,
@@ -66,6 +70,7 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "endpoints": [row_of(found, each) for each in callable_[:ENDPOINTS_SHOWN]],
         "endpoint_count": len(callable_),
         "snippets": routes[0].snippets if routes else (),
+        "record": record(found, timezone.now()),
         "rating": rating_of(found),
         "reviews": newest[:REVIEWS_SHOWN],
         "more_reviews": len(newest) > REVIEWS_SHOWN,

@@ -35,6 +35,7 @@ class Plan:
     starts: str
     starts_later: bool
     charge: str
+    is_popular: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class RoutePlans:
     snippets: tuple[Snippet, ...]
 
 
-def plan(price: RouteQuote) -> Plan:
+def plan(price: RouteQuote, popular: int | None = None) -> Plan:
+    """`popular` is the price that most of the service's buyers take, where sales say so."""
     limits = parse_limits(price.limits)
     return Plan(
         name=price.name,
@@ -66,11 +68,14 @@ def plan(price: RouteQuote) -> Plan:
         starts=price.get_starts_display(),
         starts_later=price.starts == RouteQuote.Starts.FIRST_USE,
         charge=price.get_charge_display(),
+        is_popular=price.pk == popular,
     )
 
 
-def route_plans(service: Service, route: Route, prices: Iterable[RouteQuote]) -> RoutePlans:
-    shown = tuple(plan(price) for price in prices)
+def route_plans(
+    service: Service, route: Route, prices: Iterable[RouteQuote], popular: int | None = None
+) -> RoutePlans:
+    shown = tuple(plan(price, popular) for price in prices)
     address = f"{gate_address(service)}{quote(route.path, safe='/%')}"
     return RoutePlans(
         identifier=f"{service.slug}/{route.slug}",
