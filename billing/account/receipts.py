@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.core.paginator import Paginator
-from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import BigIntegerField, Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Cast, Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -195,7 +195,7 @@ def _spent(who: Viewer, *, now_s: float) -> list[Spent]:
 
 
 def _by_day(paid: QuerySet[Purchase]) -> dict[tuple[str, int], int]:
-    second = Cast(F("paid_at_s"), IntegerField())
+    second = Cast(F("paid_at_s"), BigIntegerField())
     of_day = paid.annotate(day=(second - second % DAY_S) / DAY_S)
     sums = of_day.values_list("asset", "day").annotate(sum=Sum("amount")).order_by()
     return {(asset, int(day)): int(total) for asset, day, total in sums}
