@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts.models import Wallet
 from billing import conf, posting
 from billing.domain import notices
 from billing.domain.notices import DAY_S
@@ -31,6 +32,12 @@ LOOKED_AT_ONCE = 500
 CURSOR, CURSOR_SECONDS = "notices:after", 600
 
 LIMIT, ENDING = "grant.limit", "grant.ending"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    purchase: Purchase
+    user: User
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +63,8 @@ def look_at_used(*, now_s: float) -> int:
     usages = reading.usages_of(known, now_s)
     choices, before = _choices(known.values()), _told_before(known)
     for pk, usage in usages.items():
-        _look_again_in_time(known[pk], usage, now_s=now_s)
-        for told in _limits(known[pk], usage, now_s=now_s):
+        _look_again_in_time(known[pk].purchase, usage, now_s=now_s)
+        for told in _limits(known[pk].purchase, usage, now_s=now_s):
             if (pk, f"{told.name}:{told.moments[-1]}") not in before:
                 _tell(known[pk], told, choices, now_s=now_s)
     return len(usages)
@@ -78,7 +85,7 @@ def look_at_ends(*, now_s: float) -> int:
             _look_again(purchase, None)
             continue
         owned = known.get(purchase.pk)
-        if owned is not None and (told := _ending(owned, usage, now_s=now_s)):
+        if owned is not None and (told := _ending(purchase, usage, now_s=now_s)):
             _tell(owned, told, choices, now_s=now_s)
         ends_s, lasts_s = _end(purchase, usage)
         _look_again(purchase, notices.next_look_s(ends_s, lasts_s=lasts_s, now_s=now_s))
@@ -94,15 +101,22 @@ def first_look_s(purchase: Purchase, expires_at_s: int, *, now_s: float) -> int 
     return notices.next_look_s(expires_at_s, lasts_s=lasts_s, now_s=now_s)
 
 
-def _known(ids: Iterable[str]) -> dict[str, Purchase]:
-    """Of these the grants of somebody who can be told."""
-    owned = Purchase.objects.filter(pk__in=list(ids), owner__is_active=True)
-    return {purchase.pk: purchase for purchase in owned.select_related("owner")}
+def _known(ids: Iterable[str]) -> dict[str, Known]:
+    """Of these the grants of somebody who can be told: its owner, or whose wallet bought it."""
+    found = list(Purchase.objects.filter(pk__in=list(ids)).select_related("owner"))
+    buyers = {purchase.buyer for purchase in found if purchase.owner_id is None}
+    wallets = Wallet.objects.filter(address__in=buyers).select_related("user")
+    users = {wallet.address: wallet.user for wallet in wallets}
+    told = ((purchase, purchase.owner or users.get(purchase.buyer)) for purchase in found)
+    return {
+        purchase.pk: Known(purchase, user)
+        for purchase, user in told
+        if isinstance(user, User) and user.is_active
+    }
 
 
-def _choices(purchases: Iterable[Purchase]) -> dict[int, NoticeChoice]:
-    users = {purchase.owner_id for purchase in purchases if purchase.owner_id is not None}
-    return NoticeChoice.objects.in_bulk(users)
+def _choices(known: Iterable[Known]) -> dict[int, NoticeChoice]:
+    return NoticeChoice.objects.in_bulk({each.user.pk for each in known})
 
 
 def _told_before(ids: Iterable[str]) -> set[tuple[str, str]]:
@@ -187,11 +201,8 @@ def _is_out_on_lease(grant_id: str, index: int) -> bool:
 
 
 @transaction.atomic
-def _tell(
-    purchase: Purchase, told: Told, choices: Mapping[int, NoticeChoice], *, now_s: float
-) -> None:
-    user = purchase.owner
-    assert isinstance(user, User)
+def _tell(known: Known, told: Told, choices: Mapping[int, NoticeChoice], *, now_s: float) -> None:
+    purchase, user = known.purchase, known.user
     choice = choices.get(user.pk)
     wanted = everything() if choice is None else choice.wanted
     fresh = [

@@ -19,6 +19,7 @@ from billing.account.calls import latest
 from billing.account.cards import card, cards
 from billing.account.series import By, series, used_in
 from billing.account.viewing import ACTIVE, OVER, WAITING, Viewer, viewer
+from billing.domain.burning import Used
 from billing.models import Purchase
 from billing.pages import addresses
 
@@ -101,7 +102,8 @@ def usage(request: HttpRequest, grant_id: str, by: str) -> HttpResponse:
         shown = series(grant_id, By(by), now_s=now_s)
     except ValueError:
         raise Http404 from None
-    found = cards([purchase], now_s=now_s)[0]
+    route = renewing.newest_of_plan(purchase)
+    found = card(purchase, Used(), route.route if route else None, now_s=now_s)
     context = {"card": found, "series": shown, "days_kept": settings.USAGE_DAYS}
     return render(request, "billing/account/usage.html", context)
 

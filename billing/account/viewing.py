@@ -45,36 +45,36 @@ ACTIVE, WAITING, OVER = "active", "waiting", "over"
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
+    """`wallets` are the user's own and the one that this session `proved`."""
+
     user: User | None = None
     wallets: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    proved: str = ""
 
     @property
     def is_nobody(self) -> bool:
         return self.user is None and not self.wallets and not self.held
 
     def sees(self) -> Q:
+        """Values, not subqueries: each part of it is looked up in its own index."""
         seen = Q(pk__in=self.held) | Q(buyer__in=self.wallets)
-        if self.user is None:
-            return seen
-        own = Wallet.objects.filter(user=self.user).values("address")
-        return seen | Q(owner=self.user) | Q(buyer__in=own)
+        return seen if self.user is None else seen | Q(owner=self.user)
 
     def owns(self, purchase: Purchase) -> bool:
         """May end it, ask for its money back: not who only holds its key."""
-        if purchase.buyer in self.wallets:
-            return True
-        if self.user is None:
-            return False
-        own = Wallet.objects.filter(user=self.user, address=purchase.buyer)
-        return purchase.owner_id == self.user.pk or own.exists()
+        mine = self.user is not None and purchase.owner_id == self.user.pk
+        return mine or purchase.buyer in self.wallets
 
 
 def viewer(request: HttpRequest, *, now_s: float) -> Viewer:
     user = request.user if isinstance(request.user, User) else None
+    own = Wallet.objects.filter(user=user).values_list("address", flat=True) if user else ()
     wallet = request.session.get(WALLET)
-    wallets = (str(wallet[0]),) if wallet and wallet[1] > now_s else ()
-    return Viewer(user, wallets, tuple(request.session.get(HELD, ())))
+    proved = str(wallet[0]) if wallet and wallet[1] > now_s else ""
+    wallets = {*own, proved} - {""}
+    held = tuple(request.session.get(HELD, ()))
+    return Viewer(user, tuple(sorted(wallets)), held, proved)
 
 
 def purchases(who: Viewer) -> QuerySet[Purchase]:

@@ -10,6 +10,7 @@ from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import Wallet
 from billing import noticing, posting
 from billing.models import (
     Letter,
@@ -114,6 +115,13 @@ def test_nobody_elses_and_nobodys_grant_is_told_of(carla: User) -> None:
     noticing.look_at_used(now_s=time.time())
     assert told() == []
     assert list(Letter.objects.values_list("user__username", flat=True)) == ["dora"]
+
+
+def test_wallet_of_an_account_is_told_of_what_it_bought(carla: User) -> None:
+    Wallet.objects.create(user=carla, address=person("carla").address)
+    spend(bought(None), 100)
+    noticing.look_at_used(now_s=time.time())
+    assert told() == [("grant.limit", 100)]
 
 
 def test_what_is_not_wanted_is_not_told_and_not_caught_up_with(carla: User) -> None:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import Wallet
 from billing.account.proving import ATTEMPTS_PER_NETWORK_MINUTE
 from billing.domain import logins
 from billing.models import GrantedToken, Purchase
@@ -215,6 +216,14 @@ def test_renewal_is_the_plan_as_it_is_sold_now(carla: Buyer, changed: bool) -> N
     assert "not sold any more" in text(carla.client, page_of(bought))
 
 
+def test_wallet_of_an_account_shows_what_it_bought_for_good(carla: Buyer) -> None:
+    purchase = granted(carla.wallet)
+    text(carla.client, page_of(purchase), 404)
+    Wallet.objects.create(user=carla.user, address=carla.wallet.address)
+    assert "Revoke this grant" in text(carla.client, page_of(purchase))
+    text(buyer("dora").client, page_of(purchase), 404)
+
+
 def test_guesses_are_counted(client: Client) -> None:
     for _ in range(ATTEMPTS_PER_NETWORK_MINUTE):
         client.post("/account/token/", {"token": "x"})
@@ -246,8 +255,9 @@ def test_pages_of_many_grants_ask_few_questions(carla: Buyer) -> None:
     made = [granted(carla.wallet, owner=carla.user, name=f"Pass {n}") for n in range(30)]
     for purchase in made[-5:]:
         used(purchase, minute=now, calls=3, refusals={"rate-exceeded": 1})
-    addresses = ["/account/", "/account/?page=2", "/account/live/", *pages(made[-1])]
-    for address in addresses:
+    Wallet.objects.create(user=carla.user, address=carla.wallet.address)
+    visited = ["/account/", "/account/?page=2", "/account/live/", *pages(made[-1])]
+    for address in visited:
         with CaptureQueriesContext(
             connection,
         ) as asked:
