@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from apicharge_site import vaults
 from gateway.domain.guards import Pace
 
 SQLITE_BUSY_SECONDS = 5
@@ -86,14 +87,23 @@ def certificate(chain: str, key: str) -> Certificate | None:
 
 
 def seed(home: Path, name: str, env: environ.Env, *, production: bool) -> Secret:
-    """An ed25519 seed: APICHARGE_<NAME>_KEY, or in the file that …_KEY_FILE names, or made here."""
+    """An ed25519 seed: APICHARGE_<NAME>_KEY, or in the file that …_KEY_FILE names, or what the
+    program of …_KEY_COMMAND prints, or made here."""
     variable = f"APICHARGE_{name.upper()}_KEY"
     value = env.str(variable, default="")
     file = env.str(f"{variable}_FILE", default="")
+    command = env.str(f"{variable}_COMMAND", default="")
     if not value and file:
         value = Path(file).read_text().strip()
+    if not value and command:
+        try:
+            value = vaults.fetch(command)
+        except vaults.VaultFailed as problem:
+            raise Misconfigured(f"{variable}_COMMAND: {problem}.") from None
     if not value and production:
-        raise Misconfigured(f"Set {variable} or {variable}_FILE: 32 bytes in hex.")
+        raise Misconfigured(
+            f"Set {variable}, {variable}_FILE or {variable}_COMMAND: 32 bytes in hex."
+        )
     value = value or secret_file(home / "keys" / name)
     if re.fullmatch(r"[0-9a-f]{64}", value) is None:
         raise Misconfigured(f"{variable} must be 32 bytes in lower-case hex.")
@@ -132,8 +142,8 @@ def pace(variable: str, given: str) -> Pace | None:
 def seeds_given(env: environ.Env) -> list[str]:
     """The signing keys that the environment names, for a role that must have none."""
     names = [f"APICHARGE_{name}_KEY" for name in ("QUOTE", "GRANT", "CHANNEL")]
-    given = [[name, f"{name}_FILE"] for name in names]
-    return [name for pair in given for name in pair if env.str(name, default="")]
+    given = [name + suffix for name in names for suffix in ("", "_FILE", "_COMMAND")]
+    return [name for name in given if env.str(name, default="")]
 
 
 def secret_key(home: Path, given: str, production: bool) -> str:
