@@ -1,6 +1,6 @@
 """A key that another program hands out: the client of a KMS or a vault, as its operator runs it.
 
-What it prints is the key, and is kept in memory alone. It is run without a shell, once at the start.
+What it prints is the key, kept in memory alone. It is run without a shell, once at the start.
 """
 
 import shlex

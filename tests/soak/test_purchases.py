@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
+from stellar_sdk import scval
 
 from apicharge_site.celery import app
 from apicharge_site.embedded import start_workers
@@ -22,23 +24,31 @@ from billing.domain.audit import Intact
 from billing.models import ChainTransaction, Discrepancy, GrantedToken, Purchase
 from billing.rails.port import SignatureOffered
 from marketplace import quoting
+from tests.billing import networks
 from tests.billing.api.speaking import Api
 from tests.billing.buying import PRICE, Person, person, quote_for
+from tests.billing.networks import Founded
 from tests.billing.test_purchase_on_sandbox import balance
-from tests.sandboxes import RunningSandbox, running_sandbox
+from tests.sandboxes import running_sandbox
 from tests.waiting import until
 
 FEE = 25_001
 CODES = ("USDC", "EURC")
+TOKEN = networks.CODE
 SETTLING_S = 2.0
 
 
 @contextmanager
-def town(home: Path, settings: Settings, *, close_ms: int) -> Iterator[RunningSandbox]:
+def town(home: Path, settings: Settings, *, close_ms: int) -> Iterator[Founded]:
+    """A network that takes a token of its own code beside USDC and EURC."""
     signers = [quoting.signer_public_key()]
     with running_sandbox(home, close_ms=close_ms, signers=signers) as sandbox:
-        settings.RPC_URL = sandbox.url
-        yield sandbox
+        founded = networks.found(sandbox, "many")
+        founded = founded.with_asset(networks.deploy_token(founded))
+        networks.deploy(founded)
+        settings.CHAIN, settings.RPC_URL = founded.chain, sandbox.url
+        with conf.paying_by(founded.rail):
+            yield founded
 
 
 @contextmanager
@@ -66,19 +76,33 @@ def instructed(buyer: Person, payee: Person, treasury: Person, code: str) -> dic
     return body
 
 
-def sell(sandbox: RunningSandbox, home: Path, *, count: int, channel_count: int) -> float:
-    """Seconds from the first authorization until all are granted."""
+def held(founded: Founded, somebody: Person, code: str) -> int:
+    if code == TOKEN:
+        return founded.balance(founded.chain.assets[TOKEN], somebody.address)
+    return balance(founded.sandbox, somebody, code)
+
+
+def fund(founded: Founded, somebody: Person, code: str) -> None:
+    founded.sandbox.fund(somebody.address, *([] if code == TOKEN else [code]))
+    if code == TOKEN:
+        given = [scval.to_address(somebody.address), scval.to_int128(PRICE)]
+        founded.call_token(founded.chain.assets[TOKEN], "mint", *given)
+
+
+def sell(founded: Founded, home: Path, *, count: int, channel_count: int) -> float:
+    """Seconds from the first authorization until all are granted; the last pays in the token."""
     channels.ensure(channel_count, now_s=time.time())
     keys.ensure_registered()
     payee, treasury = person("many payee"), person("many treasury")
     buyers = [person(f"many buyer {number}") for number in range(count)]
-    codes = [CODES[number % 2] for number in range(count)]
+    codes = [CODES[number % 2] for number in range(count - 1)] + [TOKEN]
     for somebody in (payee, treasury):
-        sandbox.fund(somebody.address, *CODES)
+        founded.sandbox.fund(somebody.address, *CODES)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda at: sandbox.fund(buyers[at].address, codes[at]), range(count)))
-    people = [(payee, code) for code in CODES] + [(treasury, code) for code in CODES]
-    before = [balance(sandbox, somebody, code) for somebody, code in people]
+        list(pool.map(fund, repeat(founded), buyers, codes))
+    kinds = (*CODES, TOKEN)
+    people = [(payee, code) for code in kinds] + [(treasury, code) for code in kinds]
+    before = [held(founded, somebody, code) for somebody, code in people]
     signatures = []
     for buyer, code in zip(buyers, codes, strict=True):
         asked = instructed(buyer, payee, treasury, code)
@@ -91,9 +115,9 @@ def sell(sandbox: RunningSandbox, home: Path, *, count: int, channel_count: int)
         granted = GrantedToken.objects
         until(lambda: granted.count() == count, seconds=60 + count)
         took = time.monotonic() - began
-    after = [balance(sandbox, somebody, code) for somebody, code in people]
+    after = [held(founded, somebody, code) for somebody, code in people]
     moved = [new - old for new, old in zip(after, before, strict=True)]
-    sold = [codes.count(code) for code in CODES]
+    sold = [codes.count(code) for code in kinds]
     assert moved == [n * (PRICE - FEE) for n in sold] + [n * FEE for n in sold]
     assert Purchase.objects.filter(state="granted").count() == count
     assert ChainTransaction.objects.filter(state="applied").count() == count
@@ -109,8 +133,8 @@ def test_twenty_purchases_at_once_are_granted_and_paid_to_the_unit(
     database: str, tmp_path: Path, settings: Settings
 ) -> None:
     """The short form: whether it is in time, the long one asks."""
-    with town(tmp_path, settings, close_ms=200) as sandbox:
-        sell(sandbox, tmp_path, count=20, channel_count=10)
+    with town(tmp_path, settings, close_ms=200) as founded:
+        sell(founded, tmp_path, count=20, channel_count=10)
 
 
 @pytest.mark.soak
@@ -118,8 +142,8 @@ def test_two_hundred_purchases_at_once_need_twenty_closes(
     database: str, tmp_path: Path, settings: Settings
 ) -> None:
     count, channel_count, close_s = 200, 10, 5.0
-    with town(tmp_path, settings, close_ms=int(close_s * 1000)) as sandbox:
-        took = sell(sandbox, tmp_path, count=count, channel_count=channel_count)
+    with town(tmp_path, settings, close_ms=int(close_s * 1000)) as founded:
+        took = sell(founded, tmp_path, count=count, channel_count=channel_count)
     by_ledger = Counter(ChainTransaction.objects.values_list("ledger", flat=True))
     filled = [by_ledger[ledger] for ledger in sorted(by_ledger)]
     print(f"{count} purchases: {took:.1f} s, {took / close_s:.1f} closes, {filled}")  # noqa: T201
@@ -131,12 +155,12 @@ def test_lone_purchase_is_granted_within_one_close_and_a_second(
     database: str, tmp_path: Path, settings: Settings
 ) -> None:
     close_s, rounds = 5.0, 20
-    with town(tmp_path, settings, close_ms=int(close_s * 1000)) as sandbox:
+    with town(tmp_path, settings, close_ms=int(close_s * 1000)) as founded:
         channels.ensure(1, now_s=time.time())
         keys.ensure_registered()
         payee, buyer = person("lone payee"), person("lone buyer")
         for somebody in (payee, buyer):
-            sandbox.fund(somebody.address, "USDC")
+            fund(founded, somebody, "USDC")
         took = []
         with working(tmp_path):
             for _ in range(rounds):
