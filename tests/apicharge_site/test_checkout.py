@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,12 +68,18 @@ class Stage:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     home = tmp_path_factory.mktemp("checkout")
     home.chmod(0o700)
+    with staged(home) as stage:
+        yield stage
+
+
+@contextmanager
+def staged(home: Path, redis_url: str | None = None) -> Iterator[Stage]:
     payee = Keypair.random().public_key
     quotes = [{**quote, "limits": CALLS} for quote in QUOTES]
     route = {"slug": "all", "path": "/", "methods": [], "quotes": quotes}
     with (
         running_files(home) as files,
-        start_server(home) as server,
+        start_server(home, redis_url=redis_url) as server,
         sync_playwright() as playwright,
     ):
         server.sandbox.fund(payee, "USDC")
