@@ -50,6 +50,9 @@ class Free(Terms):
     def headers(self) -> tuple[()]:
         return ()
 
+    def lines(self) -> bytes:
+        return b""
+
     def settle(self, *_ended: object) -> None:
         pass
 

@@ -1,6 +1,6 @@
 """The ASGI interface's own types, as this gateway uses them."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,14 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+
+LINES = "apicharge.lines"
+"""A server with this extension takes whole header lines, each with its end, as the `lines` of a
+start: written as they are, so they name no framing and nothing that anybody else said."""
+
+
+def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def client_address(scope: Scope) -> str:

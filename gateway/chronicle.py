@@ -94,9 +94,10 @@ class Chronicle:
         if exchange.undecodable:
             self.undecodable += exchange.undecodable
         found, answered_at = terms.found, exchange.answered_at
-        reservation = terms.reservation
-        self.called(
-            found.whose,
+        reservation, line = terms.reservation, self._open.get(found.whose)
+        if line is None:
+            line = self._open[found.whose] = Line()
+        line.called(
             (
                 terms.now_s,
                 found.method,
@@ -110,7 +111,7 @@ class Chronicle:
                 None if answered_at is None else answered_at - exchange.began_at,
                 (status is not None and status >= ERROR_MIN)
                 or (end is not COMPLETED and end in UPSTREAM_FAILURES),
-            ),
+            )
         )
 
     def called(self, whose: Whose, call: Fields) -> None:

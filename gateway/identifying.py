@@ -21,6 +21,7 @@ from gateway.guarding import Guarding
 from gateway.routing import Routing
 
 RETRY_AFTER_S = 1
+TAIL_CHARS = 40
 # They make an upstream repeat what it was sent, our identity headers included.
 NEVER_PASSED = frozenset({"TRACE", "TRACK", "CONNECT"})
 
@@ -80,7 +81,8 @@ class Identifying:
         self._tokens_kept = tokens_kept
         self._tokens: OrderedDict[str, AccessToken] = OrderedDict()
         self._answers: dict[tuple[str | None, str, bytes, str], Identified] = {}
-        """As many as tokens; forgotten all at once when full, which costs no call anything."""
+        """By the token's tail, which is a signature: a whole token is long to hash.
+        As many as tokens; forgotten all at once when full, which costs no call anything."""
 
     def route(self, scope: Scope, head: RequestHead, method: str) -> Match | Refusal:
         table = self._routing.table
@@ -100,11 +102,14 @@ class Identifying:
 
     def identify(self, scope: Scope, head: RequestHead, now_s: float) -> Identified | Refusal:
         table = self._routing.table
-        host = "" if table is None else table.own_host(head.host)
-        asked = (head.token, host, _raw_path(scope), scope["method"])
+        host = table.own_host(head.host) if table is not None and table.hosts else ""
+        presented = head.token
+        tail = None if presented is None else presented[-TAIL_CHARS:]
+        asked = (tail, host, scope.get("raw_path") or _raw_path(scope), scope["method"])
         known = self._answers.get(asked)
         if (
             known is not None
+            and known.token.key == presented
             and not head.is_misnamed
             and known.revision == self._routing.revision
             and known.since_s <= now_s < known.until_s
@@ -114,8 +119,7 @@ class Identifying:
         if isinstance(found, Identified) and len(asked[2]) <= PATH_KEPT_BYTES_MAX:
             if len(self._answers) >= self._tokens_kept:
                 self._answers.clear()
-            # The token's own text: many answers need not keep many copies of it.
-            self._answers[(found.token.key, *asked[1:])] = found
+            self._answers[asked] = found
         return found
 
     def _identify(self, scope: Scope, head: RequestHead, now_s: float) -> Identified | Refusal:

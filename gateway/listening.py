@@ -32,6 +32,9 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from gateway.asgi import LINES
+
+Header = tuple[bytes, bytes]
 NOTSENT_LOWAT_BYTES = 64 * 1024
 LOOK_SECONDS = 0.5
 WITHOUT_BODY = frozenset({204, 304})
@@ -66,7 +69,7 @@ class Cycle(RequestResponseCycle):
     """uvicorn's own, but that it looks at the head of an answer once and not header by header.
 
     And it says when nobody is there any more, as ASGI allows: uvicorn takes what is sent then, as
-    fast as it comes, and drops it. And it knows trailers.
+    fast as it comes, and drops it. And it knows trailers, and lines of a head (LINES).
     """
 
     trailers_follow = False
@@ -78,7 +81,8 @@ class Cycle(RequestResponseCycle):
             and not self.flow.write_paused
             and not self.disconnected
         ):
-            self._begin(message["status"], [*self.default_headers, *message.get("headers", [])])
+            headers = [*self.default_headers, *message.get("headers", [])]
+            self._begin(message["status"], headers, message.get("lines", b""))
             if message.get("trailers"):
                 self.trailers_follow = bool(self.chunked_encoding)
         elif message.get("more_body"):
@@ -94,7 +98,7 @@ class Cycle(RequestResponseCycle):
         else:
             await super().send(message)
 
-    async def _end(self, trailers: list[tuple[bytes, bytes]]) -> None:
+    async def _end(self, trailers: list[Header]) -> None:
         if not self.trailers_follow or self.disconnected:
             return  # The length was said, or nobody listens: there is no place for them.
         self.trailers_follow = False
@@ -109,7 +113,7 @@ class Cycle(RequestResponseCycle):
         self.chunked_encoding, self.expected_content_length = False, 0
         await super().send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _begin(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    def _begin(self, status: int, headers: Sequence[Header], more: bytes) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
         lines = [STATUS_LINE[status][:-2], *map(b": ".join, headers)]
@@ -117,29 +121,29 @@ class Cycle(RequestResponseCycle):
             for name, _ in headers:
                 _check_name(name)
         if not _FRAMING.isdisjoint(map(_name_of, headers)):
-            for name, value in headers:
-                self._frame(name, value.lower())
+            self._frame(headers)
         if not self.keep_alive:
             lines.append(b"connection: close")
         has_body = self.scope["method"] != "HEAD" and status not in WITHOUT_BODY
         if self.chunked_encoding is None and has_body:
             self.chunked_encoding = True
             lines.append(b"transfer-encoding: chunked")
-        lines += _END
+        lines.append(b"")
         head = b"\r\n".join(lines)
         if len(head.translate(None, _CONTROLS)) != len(head) - 2 * (len(lines) - 1):
             raise RuntimeError("A header has a line break or another control character.")
-        self.transport.write(head)
+        self.transport.write(b"%b%b\r\n" % (head, more))
 
-    def _frame(self, name: bytes, value: bytes) -> None:
-        if name == b"content-length" and self.chunked_encoding is None:
-            self.expected_content_length = int(value)
-            self.chunked_encoding = False
-        elif name == b"transfer-encoding" and value == b"chunked":
-            self.expected_content_length = 0
-            self.chunked_encoding = True
-        elif name == b"connection" and b"close" in value:
-            self.keep_alive = False
+    def _frame(self, headers: Sequence[Header]) -> None:
+        for name, value in headers:
+            if name == b"content-length" and self.chunked_encoding is None:
+                self.expected_content_length = int(value)
+                self.chunked_encoding = False
+            elif name == b"transfer-encoding" and value.lower() == b"chunked":
+                self.expected_content_length = 0
+                self.chunked_encoding = True
+            elif name == b"connection" and b"close" in value.lower():
+                self.keep_alive = False
 
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
@@ -240,7 +244,7 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         self.cycle.__class__ = Cycle
         # Weak: the cycle has the scope, and what refers to itself is left to garbage collection.
         abort = partial(self._abort, ref(self.cycle))
-        self.scope["extensions"] = {"abort": abort}  # type: ignore[dict-item]
+        self.scope["extensions"] = {"abort": abort, LINES: {}}  # type: ignore[dict-item]
         for name, value in self.headers:
             if name == b"te" and b"trailers" in value.lower():
                 self.scope["extensions"]["http.response.trailers"] = {}

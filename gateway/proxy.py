@@ -130,13 +130,16 @@ class Gate:
         request = upstream_request(scope, head, found, now_s)
         allowance = self.leasing.allowance(found.token.grant)
         terms = Terms(found, allowance, self.saying, now_s)
-        kind = GrpcCall if is_call(scope) else Relay
+        kind = GrpcCall if scope["http_version"] == "2" and is_call(scope) else Relay
         relay = kind(scope, receive, send, head, terms)
         if found.match.route.guard is not None:
             return self._guarded(relay, request, head.length)
         admitted = allowance.acquire_now(now_s)
         if isinstance(admitted, Reservation):
-            return self._carry(relay, request, admitted)
+            if not allowance.is_plain:
+                return self._carry(relay, request, admitted)
+            terms.reservation = admitted
+            return relay.run(relay.carry(request, self._sender, self.watch), self.watch, self.tell)
         return self._admit(relay, request, admitted)
 
     def pass_guard(self, found: Identified, scope: Scope, length: int | None) -> Pass | Refusal:

@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 
-from gateway.asgi import Message, Receive, Scope, Send
+from gateway.asgi import LINES, Message, Receive, Scope, Send
 from gateway.domain.answers import CORS, AnswerHead, pass_on, trailing
 from gateway.domain.errors import FOR_END, GateFault, problem_document
 from gateway.domain.exchange import End
@@ -36,6 +36,8 @@ class Relay(Exchange):
     """Bytes taken for a piece that the server has not taken."""
     _trails = False
     """Trailers follow the body."""
+    _lines = b""
+    """Of the answer's head, where the server takes them whole."""
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, request: RequestHead, terms: Terms
@@ -79,8 +81,13 @@ class Relay(Exchange):
                 await unread.close()
 
     def _start(self, status: int, head: AnswerHead) -> Message:
-        start = {"status": status, "headers": head.headers, "trailers": self._trails}
-        return {"type": "http.response.start", **start}
+        return {
+            "type": "http.response.start",
+            "status": status,
+            "headers": head.headers,
+            "lines": self._lines,
+            "trailers": self._trails,
+        }
 
     def _give_back_unsent(self) -> None:
         if self._unsent:
@@ -94,16 +101,21 @@ class Relay(Exchange):
         if not STATUS_MIN <= answer.status <= STATUS_MAX:
             raise GateFault(End.UPSTREAM_INVALID, "The API's status is none that ends a call.")
         items, undecodable = answer.headers()
-        head = pass_on(items, status=answer.status, own_host=self.terms.own_host)
+        extensions, terms = self.scope.get("extensions", {}), self.terms
+        by_line = LINES in extensions
+        head = pass_on(items, status=answer.status, own_host=terms.own_host, sandboxed=not by_line)
         self.undecodable = undecodable
         self.said = head.consume
         if answer.may_have_trailers and head.has_body and head.length != 0:
-            self._trails = "http.response.trailers" in self.scope.get("extensions", {})
+            self._trails = "http.response.trailers" in extensions
         if head.is_events:
             answer.has_events()
         if head.addresses:
-            head.headers += self.terms.rewritten(head.addresses, self.scope)
-        head.headers += self.terms.headers()
+            head.headers += terms.rewritten(head.addresses, self.scope)
+        if by_line:
+            self._lines = terms.lines()
+        else:
+            head.headers += terms.headers()
         if self._cross_origin:
             head.headers += CORS
         return head

@@ -141,11 +141,18 @@ class Reservation:
 
     def settle_call(self) -> None:
         """Charge what a call costs that nobody said or counted anything else of."""
-        if self.allowance.is_flat:
-            self.credits = self.allowance.credits_per_call
-            self._close()
-        else:
+        allowance = self.allowance
+        if not allowance.is_flat:
             self.settle(charged=True)
+            return
+        assert not self._is_settled
+        self._is_settled = True
+        self.credits = allowance.credits_per_call
+        for holding in self._taken:  # And nothing of it comes back.
+            holding.open -= 1
+        self._taken = {}
+        if allowance.standing is not None:
+            allowance.standing.release()
 
     def settle(
         self,

@@ -81,8 +81,10 @@ class Allowance:
         credits = [limit for limit in grant.limits if isinstance(limit, Credits)]  # noqa: A001
         self.credits_per_call = credits[0].per_call if credits else 0
         self.is_metered = any(limit.per_unit for limit in credits)
+        self.is_plain = not (self.is_metered or self.counts_messages)
+        """What passes is bytes, and nothing is counted in it."""
         self.is_flat = all(limit.per_call == limit.max_per_call for limit in credits)
-        self._telling = Telling(grant.limits, self.supplies, self.standing, desk.clock)
+        self.telling = Telling(grant.limits, self.supplies, self.standing, desk.clock)
 
     def acquire_now(self, now_s: float) -> "Reservation | Refused | Unavailable | None":
         """Reserve one call of what is held. None: `await acquire()`."""
@@ -168,7 +170,8 @@ class Allowance:
         """As many units, up to `wanted`, as all of `supplies` hold now."""
         if not supplies:
             return wanted
-        if not self.holds_now():
+        now = self._clock()  # As holds_now(): every call comes through here.
+        if now >= self._valid_until or now >= self._desk.spend_until:
             return 0
         if len(supplies) == 1:
             return take_of(taken, supplies[0].holding, wanted)
@@ -268,7 +271,7 @@ class Allowance:
         """An empty holding in place of the former; the desk settles that by its slot."""
         self.holdings[supply.position] = supply.start(self._desk.words)
         self._arrange()
-        self._telling.renewed()
+        self.telling.renewed()
 
     def _arrange(self) -> None:
         """What every call asks of the holdings, put in order once for each of their windows."""
@@ -320,7 +323,7 @@ class Allowance:
 
     def headers(self, now_s: float) -> Headers:
         """On every answer to a call with a valid token."""
-        return self._telling.headers(now_s, self.ends_at_s)
+        return self.telling.headers(now_s, self.ends_at_s)
 
     @property
     def is_idle(self) -> bool:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
-from gateway.asgi import Headers
+from gateway.asgi import Headers, lines_of
 from gateway.domain.allowance import policy_header, rate_limit_names, retry_after_s
 from gateway.domain.limits import Limit
 from gateway.ledgers.rates import Standing
@@ -23,7 +23,7 @@ class Telling:
         self._supplies = supplies
         self._standing = standing
         self._clock = clock
-        self._format = b""
+        self._format = self._lines = b""
         self._seconds = -1
         self._expires = (b"apicharge-expires", b"")
 
@@ -41,6 +41,16 @@ class Telling:
             left = ", ".join(members).encode()
         return [(b"ratelimit-policy", self._policy), (b"ratelimit", left), self._expires]
 
+    def lines(self, now_s: float, ends_at_s: float) -> bytes:
+        """The same, as it stands in an answer's head."""
+        if self._standing is not None:
+            return lines_of(self.headers(now_s, ends_at_s))
+        if (seconds := int(ends_at_s - now_s)) != self._seconds:
+            self._turn(seconds, ends_at_s)
+        return self._lines % tuple(
+            [each.left + each.holding.amount - each.holding.spent for each in self._supplies]
+        )
+
     def _turn(self, seconds: int, ends_at_s: float) -> None:
         """All but the units themselves, which is the same for a second."""
         self._seconds = seconds
@@ -52,6 +62,8 @@ class Telling:
                 reset_s = min(reset_s, retry_after_s(supply.window_until - self._clock()))
             members.append(f'"{self._names[supply.index]}";r=%d;t={reset_s}')
         self._format = ", ".join(members).encode()
+        told = [(b"ratelimit-policy", self._policy), (b"ratelimit", self._format)]
+        self._lines = lines_of([*(told if self._policy else ()), self._expires])
 
     def renewed(self) -> None:
         """A window began: its end is told from the next answer on."""

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Awaitable, Iterable
 
-from gateway.asgi import Headers, Scope
-from gateway.domain.answers import consumed
+from gateway.asgi import Headers, Scope, lines_of
+from gateway.domain.answers import SANDBOX, consumed
 from gateway.domain.exchange import ALL, End, State, bill
 from gateway.domain.headers import Pair, header
 from gateway.domain.references import References
@@ -16,6 +16,10 @@ from gateway.reporting import Report
 from gateway.reservations import Reservation
 from gateway.saying import Saying
 from gateway.spending import Allowance
+
+SANDBOX_LINES = lines_of(SANDBOX)
+COMPLETED = End.COMPLETED
+ERROR_MIN = 500
 
 
 class Terms:
@@ -69,6 +73,11 @@ class Terms:
         """For the answer: what is left, and until when."""
         return self.allowance.headers(time.time())
 
+    def lines(self) -> bytes:
+        """The same as whole lines, and the sandbox where it belongs."""
+        lines = self.allowance.telling.lines(time.time(), self.allowance.ends_at_s)
+        return lines if self.found.match.own_host else SANDBOX_LINES + lines
+
     def rewritten(self, addresses: Iterable[Pair], scope: Scope) -> Headers:
         """The upstream's own addresses in an answer's headers, as they are at the gate."""
         match, host = self.found.match, header(scope["headers"], b"host") or ""
@@ -80,8 +89,12 @@ class Terms:
     def settle(self, end: End, state: State, status: int | None, said: str | None) -> None:
         """Once: what the exchange costs that ended so. `said`: the upstream's word on it."""
         reservation, grant = self.reservation, self.found.token.grant
+        is_plain = said is None and self.report is None
+        if is_plain and end is COMPLETED and status is not None and status < ERROR_MIN:
+            reservation.settle_call()  # As the table says, and most exchanges end so.
+            return
         cost = bill(end, state=state, status=status, always=grant.charge is Charge.ALWAYS)
-        if cost is ALL and said is None and self.report is None:
+        if cost is ALL and is_plain:
             reservation.settle_call()
         elif not (cost.calls or cost.bytes):
             reservation.settle(charged=False)

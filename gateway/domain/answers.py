@@ -66,8 +66,13 @@ class AnswerHead:
         self.headers: Headers = []
 
 
-def pass_on(items: Iterable[Pair], *, status: int, own_host: bool) -> AnswerHead:
-    """The headers that cross, and what the pump has to know of those that do not."""
+def pass_on(
+    items: Iterable[Pair], *, status: int, own_host: bool, sandboxed: bool = True
+) -> AnswerHead:
+    """The headers that cross, and what the pump has to know of those that do not.
+
+    Not `sandboxed`: whoever asks says SANDBOX himself.
+    """
     head = AnswerHead(own_host=own_host, has_body=status not in WITHOUT_BODY)
     headers = head.headers
     for name, value in items:
@@ -79,6 +84,8 @@ def pass_on(items: Iterable[Pair], *, status: int, own_host: bool) -> AnswerHead
         elif crosses := _decided(name):
             headers.append((crosses, value.encode("latin-1")))
     _complete(head)
+    if sandboxed and not own_host:
+        head.headers += SANDBOX
     return head
 
 
@@ -100,8 +107,6 @@ def _complete(head: AnswerHead) -> None:
         else:
             head.headers.append((b"content-length", b"%d" % head.length))
     head.headers += UNCACHED if head.cache_control is None else _cached(head.cache_control)
-    if not head.own_host:
-        head.headers += SANDBOX
 
 
 def _cached(cache_control: str) -> Headers:

@@ -6,6 +6,7 @@ Beside the sums a line keeps its latest calls, a bounded number of them.
 """
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -65,7 +66,7 @@ class Line:
     upstream_failures: int = 0
     latencies: list[int] = field(default_factory=lambda: [0] * BUCKETS)
     refusals: dict[str, int] = field(default_factory=dict)
-    last: list[Fields] = field(default_factory=list)
+    last: deque[Fields] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
 
     @property
     def recent(self) -> list[Call]:
@@ -85,10 +86,7 @@ class Line:
             self.upstream_failures += 1
         if seconds is not None:
             self.latencies[bisect_left(LATENCY_S, seconds)] += 1
-        last = self.last
-        last.append(call)
-        if len(last) > RECENT_MAX:
-            del last[0]
+        self.last.append(call)
 
     def refused(self, reason: str, times: int = 1) -> None:
         self.refusals[reason] = self.refusals.get(reason, 0) + times
@@ -102,7 +100,7 @@ class Line:
         self.upstream_failures += other.upstream_failures
         self.latencies = added(self.latencies, other.latencies)
         self.refusals = summed(self.refusals, other.refusals)
-        self.last = [*self.last, *other.last][-RECENT_MAX:]
+        self.last.extend(other.last)
 
 
 def added(some: Sequence[int], more: Sequence[int]) -> list[int]:

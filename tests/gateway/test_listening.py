@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from apicharge_site.forwarded import behind, trusted
-from gateway.asgi import Receive, Scope, Send
+from gateway.asgi import LINES, Receive, Scope, Send
 from gateway.listening import (
     HEAD_BYTES_MAX,
     HEADER_LINES_MAX,
@@ -210,3 +210,15 @@ def test_taken_port_is_an_error_and_leaks_no_socket() -> None:
     with pytest.raises(OSError, match="in use"):
         sockets("127.0.0.1", bound.getsockname()[1])
     bound.close()
+
+
+async def test_lines_of_a_head_are_written_as_they_are_beside_its_headers() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        assert LINES in scope["extensions"]
+        start = {"type": "http.response.start", "status": 200, "headers": [(b"a", b"1")]}
+        await send({**start, "lines": b"b: 2\r\nc: 3\r\n"})
+        await send({"type": "http.response.body", "body": b"hi"})
+
+    got = await answer_of(application, GET)
+    assert got.startswith(b"HTTP/1.1 200 OK\r\na: 1\r\n")
+    assert got.endswith(b"\r\nb: 2\r\nc: 3\r\n\r\n2\r\nhi\r\n0\r\n\r\n")

@@ -302,6 +302,9 @@ async def test_headers_tell_what_is_left_and_until_when(tmp_path: Path) -> None:
             (b"ratelimit", b'"calls";r=9;t=500, "data-down";r=999999;t=500'),
             (b"apicharge-expires", b"%d" % (int(NOW_S) + 500)),
         ]
+        headers = house.allowance.headers(NOW_S)
+        lines = house.allowance.telling.lines(NOW_S, house.allowance.ends_at_s)
+        assert lines == b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 async def test_the_last_end_is_written_behind(tmp_path: Path) -> None:
