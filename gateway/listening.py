@@ -82,7 +82,7 @@ class Cycle(RequestResponseCycle):
             and not self.disconnected
         ):
             headers = [*self.default_headers, *message.get("headers", [])]
-            self._begin(message["status"], headers, message.get("lines", b""))
+            self._begin(message["status"], headers, message.get("lines", b""))  # type: ignore[arg-type]
             if message.get("trailers"):
                 self.trailers_follow = bool(self.chunked_encoding)
         elif message.get("more_body"):

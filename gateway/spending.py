@@ -60,7 +60,7 @@ class Allowance:
         self.opened = False
         self.missing = False
         self.failed_in = 0  # The last batch of ours that the ledger did not answer.
-        self.ends_at_s: float = grant.expires_at  # Known for good once the first acquire returned.
+        self.ends_at_s = float(grant.expires_at)  # Known for good once the first acquire returned.
         quotas = [(index, limit) for index, limit in enumerate(grant.limits) if is_quota(limit)]
         self.supplies = [Supply(*quota, position) for position, quota in enumerate(quotas)]
         self.standing = desk.rates.standing(grant.id, grant.limits)

@@ -14,7 +14,7 @@ from gateway.domain.routes import PATH_KEPT_BYTES_MAX, compile_table
 from gateway.domain.tokens import GRANT_NBF_SKEW_S, kid_of
 from gateway.forwarding import upstream_request
 from gateway.guarding import Guarding
-from gateway.identifying import Identified, Identifying
+from gateway.identifying import TAIL_CHARS, Identified, Identifying
 from gateway.routing import News, Revoked, Routing
 from tests.gateway.e2e.world import GRANT_SEED, World, token
 
@@ -68,6 +68,14 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 async def test_the_same_call_is_answered_from_memory(desk: Desk) -> None:
     text = token(desk.world.grant())
     assert desk.ask(text) is desk.ask(text)
+
+
+async def test_who_shows_the_end_of_a_known_token_is_not_taken_for_it(desk: Desk) -> None:
+    text = token(desk.world.grant())
+    first = desk.ask(text)
+    for forged in (text[1:], f"x{text[1:]}", text[-TAIL_CHARS:]):
+        assert desk.refused(forged).slug == "invalid-token"
+    assert desk.ask(text) is first
 
 
 async def test_a_revoked_grant_is_forgotten(desk: Desk) -> None:
