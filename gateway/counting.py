@@ -72,6 +72,7 @@ class Counted:
         "may_have_trailers",
         "status",
     )
+    is_ahead = False
 
     def __init__(self, answer: Read, reservation: Reservation, *, is_framed: bool) -> None:
         self._answer = answer

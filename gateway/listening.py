@@ -16,28 +16,22 @@ the request: its token, its host and its client were decided on before.
 
 import asyncio
 import socket
-from collections.abc import Sequence
 from functools import partial
 from itertools import chain
-from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 from weakref import WeakSet, ref
 
-from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import (
-    HEADER_RE,
-    STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 from uvicorn.server import ServerState
 
+from gateway.answering import Cycle
 from gateway.asgi import LINES
 
-Header = tuple[bytes, bytes]
 NOTSENT_LOWAT_BYTES = 64 * 1024
 LOOK_SECONDS = 0.5
-WITHOUT_BODY = frozenset({204, 304})
 HEAD_BYTES_MAX = 64 * 1024
 """Of a request line, and of the names and values below it, as with HTTP/2."""
 HEADER_LINES_MAX = 256
@@ -59,106 +53,6 @@ class Deadlines(NamedTuple):
 
 class HeadTooLarge(ValueError):
     pass
-
-
-class ClientLeft(ConnectionError):
-    """A piece of an answer was not given to the transport, whose client is gone."""
-
-
-class Cycle(RequestResponseCycle):
-    """uvicorn's own, but that it looks at the head of an answer once and not header by header.
-
-    And it says when nobody is there any more, as ASGI allows: uvicorn takes what is sent then, as
-    fast as it comes, and drops it. And it knows trailers, and lines of a head (LINES).
-    """
-
-    trailers_follow = False
-
-    async def send(self, message: ASGISendEvent) -> None:
-        if (
-            message["type"] == "http.response.start"
-            and not self.response_started
-            and not self.flow.write_paused
-            and not self.disconnected
-        ):
-            headers = [*self.default_headers, *message.get("headers", [])]
-            self._begin(message["status"], headers, message.get("lines", b""))  # type: ignore[arg-type]
-            if message.get("trailers"):
-                self.trailers_follow = bool(self.chunked_encoding)
-        elif message.get("more_body"):
-            if self.transport.is_closing():
-                raise ClientLeft
-            await super().send(message)
-            if self.disconnected:  # While it waited.
-                raise ClientLeft
-        elif message["type"] == "http.response.trailers":
-            await self._end(list(message.get("headers", [])))
-        elif self.trailers_follow and message["type"] == "http.response.body":
-            await super().send({**message, "more_body": True})
-        else:
-            await super().send(message)
-
-    async def _end(self, trailers: list[Header]) -> None:
-        if not self.trailers_follow or self.disconnected:
-            return  # The length was said, or nobody listens: there is no place for them.
-        self.trailers_follow = False
-        for name, _ in trailers:
-            _check_name(name)
-        lines = [b"0", *map(b": ".join, trailers), *_END]
-        written = b"\r\n".join(lines)
-        if len(written.translate(None, _CONTROLS)) != len(written) - 2 * (len(lines) - 1):
-            raise RuntimeError("A trailer has a line break or another control character.")
-        self.transport.write(written)
-        # The rest is uvicorn's: the end of the answer, of which nothing is left to write.
-        self.chunked_encoding, self.expected_content_length = False, 0
-        await super().send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    def _begin(self, status: int, headers: Sequence[Header], more: bytes) -> None:
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        lines = [STATUS_LINE[status][:-2], *map(b": ".join, headers)]
-        if not _names_seen.issuperset(map(_name_of, headers)):
-            for name, _ in headers:
-                _check_name(name)
-        if not _FRAMING.isdisjoint(map(_name_of, headers)):
-            self._frame(headers)
-        if not self.keep_alive:
-            lines.append(b"connection: close")
-        has_body = self.scope["method"] != "HEAD" and status not in WITHOUT_BODY
-        if self.chunked_encoding is None and has_body:
-            self.chunked_encoding = True
-            lines.append(b"transfer-encoding: chunked")
-        lines.append(b"")
-        head = b"\r\n".join(lines)
-        if len(head.translate(None, _CONTROLS)) != len(head) - 2 * (len(lines) - 1):
-            raise RuntimeError("A header has a line break or another control character.")
-        self.transport.write(b"%b%b\r\n" % (head, more))
-
-    def _frame(self, headers: Sequence[Header]) -> None:
-        for name, value in headers:
-            if name == b"content-length" and self.chunked_encoding is None:
-                self.expected_content_length = int(value)
-                self.chunked_encoding = False
-            elif name == b"transfer-encoding" and value.lower() == b"chunked":
-                self.expected_content_length = 0
-                self.chunked_encoding = True
-            elif name == b"connection" and b"close" in value.lower():
-                self.keep_alive = False
-
-
-_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
-_CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte != 0x09)
-_END = (b"", b"")
-_name_of = itemgetter(0)
-_names_seen: set[bytes] = set()
-NAMES_SEEN_MAX = 1000
-
-
-def _check_name(name: bytes) -> None:
-    if HEADER_RE.search(name) or not name:
-        raise RuntimeError("A header's name is none.")
-    if len(_names_seen) < NAMES_SEEN_MAX:
-        _names_seen.add(name)
 
 
 class Watched:
@@ -241,9 +135,10 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         if self.parser.should_upgrade() and self._should_upgrade():
             return  # To a WebSocket: it has no cycle.
         # The application's task has not run yet. uvicorn names its class deep inside a long method.
-        self.cycle.__class__ = Cycle
+        cycle: Any = self.cycle
+        cycle.__class__ = Cycle
         # Weak: the cycle has the scope, and what refers to itself is left to garbage collection.
-        abort = partial(self._abort, ref(self.cycle))
+        abort = partial(self._abort, ref(cycle))
         self.scope["extensions"] = {"abort": abort, LINES: {}}  # type: ignore[dict-item]
         for name, value in self.headers:
             if name == b"te" and b"trailers" in value.lower():
@@ -259,7 +154,7 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         self._answered_at = self.loop.time()
         super().on_response_complete()
 
-    def _abort(self, answering: ref[RequestResponseCycle]) -> None:
+    def _abort(self, answering: ref[Cycle]) -> None:
         """End a running answer so that its reader sees that it is not whole.
 
         What was written is still delivered, because it was charged; the connection then closes
@@ -267,6 +162,7 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         """
         cycle = answering()
         if cycle is not None:
+            cycle.release()
             cycle.disconnected = True
             self.transport.close()
 

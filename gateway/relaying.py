@@ -36,6 +36,8 @@ class Relay(Exchange):
     """Bytes taken for a piece that the server has not taken."""
     _trails = False
     """Trailers follow the body."""
+    _follows = False
+    """The body comes with its head."""
     _lines = b""
     """Of the answer's head, where the server takes them whole."""
 
@@ -86,6 +88,7 @@ class Relay(Exchange):
             "status": status,
             "headers": head.headers,
             "lines": self._lines,
+            "body_follows": self._follows,
             "trailers": self._trails,
         }
 
@@ -110,6 +113,8 @@ class Relay(Exchange):
             self._trails = "http.response.trailers" in extensions
         if head.is_events:
             answer.has_events()
+        elif head.length is not None and head.length <= CHUNK_BYTES_MAX:
+            self._follows = answer.is_ahead
         if head.addresses:
             head.headers += terms.rewritten(head.addresses, self.scope)
         if by_line:

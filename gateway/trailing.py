@@ -61,6 +61,7 @@ class TrailingAnswer:
 
     __slots__ = ("_changes", "_content", "_response", "status")
     may_have_trailers = True
+    is_ahead = False
 
     def __init__(self, response: pyqwest.Response, changes: Transform | None) -> None:
         self._response = response

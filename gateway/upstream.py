@@ -74,7 +74,7 @@ Body = Callable[[], AsyncIterator[bytes]]
 class Answer:
     """An answer whose head has come. `read` is None at the end of the body, or UpstreamFault."""
 
-    __slots__ = ("_changes", "_pin", "_read", "_request", "_response", "status")
+    __slots__ = ("_changes", "_pin", "_read", "_request", "_response", "is_ahead", "status")
     may_have_trailers = False
 
     def __init__(
@@ -83,6 +83,8 @@ class Answer:
         response: Response,
         pin: "_Pin",
         changes: Transform | None = None,
+        *,
+        is_ahead: bool,
     ) -> None:
         self._pin = pin
         self._changes = changes
@@ -90,6 +92,8 @@ class Answer:
         self._response = response
         self._read: Callable[[], Awaitable[Bytes | None]] = response.body_reader.read_chunk
         self.status = response.status
+        self.is_ahead = is_ahead
+        """The beginning of the body is here, too."""
 
     def headers(self) -> tuple[Iterable[Pair], int]:
         """Every header that is text, and how many names had to be left out because it is not."""
@@ -315,7 +319,8 @@ async def _send_plain(
     sent_path = request.url.path
     assert sent_path == pin.base_path + asked.path, f"decided {asked.path}, would send {sent_path}"
     try:
-        return Answer(request, await request.__aenter__(), pin, asked.cluster.transform)
+        response = await request.__aenter__()
+        return Answer(request, response, pin, asked.cluster.transform, is_ahead=bool(read_ahead))
     except pyreqwest.PyreqwestError as exc:
         raise _fault(exc) from exc
 

@@ -17,9 +17,10 @@ from typing import Protocol
 
 from h2.errors import ErrorCodes
 
+from gateway.answering import ClientLeft
 from gateway.asgi import Headers, Message, Receive, Scope, Send
 from gateway.domain.requests import FRAMING
-from gateway.listening import ClientLeft, Deadlines
+from gateway.listening import Deadlines
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 TAKEN_BYTES_MAX = 64 * 1024

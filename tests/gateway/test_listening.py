@@ -222,3 +222,33 @@ async def test_lines_of_a_head_are_written_as_they_are_beside_its_headers() -> N
     got = await answer_of(application, GET)
     assert got.startswith(b"HTTP/1.1 200 OK\r\na: 1\r\n")
     assert got.endswith(b"\r\nb: 2\r\nc: 3\r\n\r\n2\r\nhi\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("pieces", [[b"hello"], [b"hel", b"lo"], [b"", b"hello"]])
+async def test_head_that_waits_for_its_body_is_written_once(
+    method: str, pieces: list[bytes]
+) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-length", b"5")]
+        start = {"type": "http.response.start", "status": 200, "headers": headers}
+        await send({**start, "body_follows": True})
+        for number, piece in enumerate(pieces, 1):
+            more = number < len(pieces)
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    got = await answer_of(application, GET.replace(b"GET", method.encode()))
+    assert got.count(b"HTTP/1.1 200 OK\r\n") == 1
+    assert got.endswith(b"close\r\n\r\n" + (b"hello" if method == "GET" else b""))
+
+
+async def test_head_whose_body_does_not_come_is_written_before_the_end() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-length", b"5")]
+        start = {"type": "http.response.start", "status": 200, "headers": headers}
+        await send({**start, "body_follows": True})
+        scope["extensions"]["abort"]()
+
+    assert (await answer_of(application, GET)).endswith(
+        b"content-length: 5\r\nconnection: close\r\n\r\n"
+    )
