@@ -28,7 +28,7 @@ from gateway.ledgers.reading import GrantUsage
 from gateway.models import Lease, Revocation, UsageMinute
 
 USED_WITHIN = timedelta(minutes=3)
-LOOKED_AT_ONCE = 500
+LOOKED_AT_ONCE, TURNS = 500, 10
 CURSOR, CURSOR_SECONDS = "notices:after", 600
 
 LIMIT, ENDING = "grant.limit", "grant.ending"
@@ -51,8 +51,16 @@ class Told:
     content: Mapping[str, object]
 
 
+def look(*, now_s: float) -> None:
+    """All that is due, or as much as one look may take."""
+    for part in (look_at_used, look_at_ends):
+        for _turn in range(TURNS):
+            if part(now_s=now_s) < LOOKED_AT_ONCE:
+                break
+
+
 def look_at_used(*, now_s: float) -> int:
-    """Compare grants that were used lately with their limits. How many were compared."""
+    """Compare grants that were used lately with their limits. How many were found."""
     since = datetime.fromtimestamp(now_s, UTC) - USED_WITHIN
     after = str(cache.get(CURSOR, ""))
     rows = UsageMinute.objects.filter(minute__gte=since, grant__gt=after).order_by("grant")
@@ -67,7 +75,7 @@ def look_at_used(*, now_s: float) -> int:
         for told in _limits(known[pk].purchase, usage, now_s=now_s):
             if (pk, f"{told.name}:{told.moments[-1]}") not in before:
                 _tell(known[pk], told, choices, now_s=now_s)
-    return len(usages)
+    return len(ids)
 
 
 def look_at_ends(*, now_s: float) -> int:

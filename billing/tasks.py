@@ -52,9 +52,7 @@ def tidy() -> None:
 
 @shared_task(ignore_result=True)
 def notice() -> None:
-    now_s = time.time()
-    noticing.look_at_used(now_s=now_s)
-    noticing.look_at_ends(now_s=now_s)
+    noticing.look(now_s=time.time())
 
 
 @shared_task(ignore_result=True)

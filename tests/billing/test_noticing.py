@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Wallet
-from billing import noticing, posting
+from billing import noticing, posting, tasks
 from billing.models import (
     Letter,
     Notice,
@@ -203,3 +203,11 @@ def test_many_used_grants_are_looked_at_in_turns_and_few_questions(
         looked = [noticing.look_at_used(now_s=time.time()) for _ in range(3)]
     assert looked == [4, 2, 4]
     assert len(asked) <= 3 * 7
+
+
+def test_task_looks_at_all_of_them(carla: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noticing, "LOOKED_AT_ONCE", 2)
+    for _ in range(5):
+        spend(bought(carla), 100)
+    tasks.notice()
+    assert told() == [("grant.limit", 100)] * 5
