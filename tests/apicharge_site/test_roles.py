@@ -57,6 +57,35 @@ def test_gateway_serves_gated_routes_without_keys_and_nothing_else(
     assert not {path.name for path in (tmp_path / "keys").glob("*")} & {"quote", "grant", "channel"}
 
 
+HANDED_OVER = """
+import hashlib, time
+from billing.models import HandOver, Purchase
+HandOver.objects.create(
+    code_hash=hashlib.sha256({code!r}.encode()).hexdigest(),
+    purchase=Purchase.objects.first(),
+    origin={origin!r},
+    base="/gate/files",
+    cookie_path="/gate/files",
+    back="/gate/files/files/10.bin",
+    token={token!r},
+    token_expires_at_s=int(time.time()) + 60,
+    expires_at_s=int(time.time()) + 60,
+)
+"""
+
+
+def test_gateway_exchanges_a_code_for_the_cookie_of_a_route(site: Site, tmp_path: Path) -> None:
+    token, code = site.token(), "c" * 43
+    with another(site, "gateway", tmp_path, *SERVE) as origin, httpx.Client() as browser:
+        address = f"{origin}/gate/files/.apicharge/exchange?code={code}"
+        assert browser.get(address).status_code == 410
+        site.server.python(HANDED_OVER.format(code=code, origin=origin, token=token))
+        assert browser.head(address).status_code == 405
+        shown = browser.get(address, follow_redirects=True)
+        assert (shown.status_code, len(shown.content)) == (200, 10)
+        assert browser.get(address).status_code == 410
+
+
 def test_gateway_tells_its_figures_to_who_has_the_token_and_writes_usage(
     site: Site, tmp_path: Path
 ) -> None:
