@@ -288,3 +288,32 @@ def test_what_is_left_moves_while_a_script_calls(stage: Stage) -> None:
     assert page.url.endswith("/checkout/files/all/?plan=Hour+pass")
     assert failures == []
     page.context.close()
+
+
+def test_a_visitor_tries_it_by_script_and_without(stage: Stage) -> None:
+    plain = stage.browser.new_context(java_script_enabled=False)
+    plain.set_default_timeout(PATIENCE_MS)
+    for page in (stage.page(), plain.new_page()):
+        failures: list[str] = []
+        page.on("pageerror", lambda error, failures=failures: failures.append(str(error)))
+        page.goto(f"{stage.server.origin}/services/files/try/")
+        page.click("[data-trial]")
+        expect(page.locator("[data-trial-words]")).to_contain_text("50 calls, for 10 minutes")
+        page.fill("[name='path:path']", "files/64.bin")
+        page.click(".try-form button:has-text('Send')")
+        expect(page.locator("[data-figures]")).to_contain_text("200 OK", timeout=PATIENCE_MS)
+        expect(page.locator("[data-figures]")).to_contain_text("64")
+        expect(page.locator("[data-snippets] pre").first).to_contain_text("/gate/files/")
+        assert failures == []
+        page.context.close()
+
+
+def test_the_reference_asks_nobody_else(stage: Stage) -> None:
+    page = stage.page()
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add("/".join(request.url.split("/")[:3])))
+    page.goto(f"{stage.server.origin}/services/files/reference/")
+    expect(page.locator(".scalar-app h1").first).to_contain_text("files", timeout=PATIENCE_MS)
+    page.wait_for_load_state("networkidle")
+    assert {each for each in asked if each.startswith("http")} == {stage.server.origin}
+    page.context.close()
