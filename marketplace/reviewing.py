@@ -18,6 +18,7 @@ from marketplace import throttling
 from marketplace.models import Review, ReviewReport, Service
 from marketplace.models.reviews import STARS_MAX
 from marketplace.offered import gated
+from marketplace.sitemaps import kept_from_robots
 
 PAGE_SIZE = 20
 REPORTS_PER_NETWORK_HOUR = 20
@@ -92,7 +93,7 @@ def reviews(request: HttpRequest, slug: str) -> HttpResponse:
         "older": found[PAGE_SIZE - 1].pk if len(found) > PAGE_SIZE else None,
         "reasons": ReviewReport.Reason.choices,
     }
-    return render(request, "marketplace/reviews.html", context)
+    return kept_from_robots(render(request, "marketplace/reviews.html", context), service)
 
 
 @require_POST

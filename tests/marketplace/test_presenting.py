@@ -92,3 +92,13 @@ def test_nobody_reads_about_a_draft(client: Client) -> None:
     shop.service(shop.provider(), state=Service.State.DRAFT)
     for part in ("", "reference/", "openapi.json"):
         assert client.get(f"/services/weather/{part}").status_code == 404
+
+
+def test_an_unlisted_service_is_kept_from_robots_on_every_page(client: Client) -> None:
+    described()
+    Service.objects.update(visibility=Service.Visibility.UNLISTED)
+    for part in ("", "reference/", "reviews/", "try/"):
+        response = client.get(f"/services/weather/{part}")
+        told = response.headers.get("X-Robots-Tag", "") + response.content.decode()
+        assert "noindex" in told.partition("<body")[0]
+    assert "/services/weather/" not in client.get("/providers/alba/").content.decode()
