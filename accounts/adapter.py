@@ -3,7 +3,8 @@
 import logging
 from ipaddress import ip_network
 from smtplib import SMTPException
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailConfirmationMixin
@@ -22,6 +23,13 @@ logger = logging.getLogger(__name__)
 STAGES = {
     "allauth.account.stages.EmailVerificationStage": "accounts.stages.ConfirmAddress",
 }
+
+
+class Site(NamedTuple):
+    """What mails call this place; allauth would take the `Host` that somebody sent."""
+
+    name: str
+    domain: str
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -61,8 +69,9 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """What the mail server did not take can be asked for again: no page breaks of it."""
+        told = {**context, "current_site": Site("ApiCharge", urlsplit(settings.ORIGIN).netloc)}
         try:
-            super().send_mail(template_prefix, email, context)
+            super().send_mail(template_prefix, email, told)
         except (SMTPException, OSError):
             logger.exception("A mail was not taken: %s", template_prefix)
 

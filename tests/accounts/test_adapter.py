@@ -113,6 +113,7 @@ def test_password_is_reset_once_by_a_link_to_our_own_address(client: Client) -> 
     client.post("/accounts/password/reset/", form, headers={"host": "evil.example"})
     link = link_of_last_mail()
     assert link.startswith(f"{site.ORIGIN}/accounts/password/reset/key/")
+    assert "evil" not in f"{mail.outbox[-1].subject}{mail.outbox[-1].body}"
     led = client.get(urlsplit(link).path).headers["Location"]
     new = {"password1": "another good one", "password2": "another good one"}
     assert client.post(led, new).status_code == 302
