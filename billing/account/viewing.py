@@ -33,7 +33,7 @@ from billing.domain.logins import TOKEN_SECONDS
 from billing.domain.purchases import State
 from billing.models import Purchase
 from gateway.domain import tokens
-from gateway.domain.tokens import Refused
+from gateway.domain.tokens import Reason, Refused
 from gateway.models import GrantLedger, Revocation
 
 HELD = "account.held"
@@ -119,6 +119,9 @@ def show_token(request: HttpRequest, presented: str, *, now_s: float) -> str:
     refused = tokens.admit_holder(token, issuer=conf.conf().origin, grant_id=grant.id, now_s=now_s)
     if refused is not None:
         raise TokenRefused(refused.detail, reason=refused.reason.value)
+    revoked = Revocation.objects.filter(grant=grant.id, token=token.client_id)
+    if token.client_id and revoked.exists():
+        raise TokenRefused("This token was revoked.", reason=Reason.REVOKED.value)
     hold(request, grant.id)
     return grant.id
 

@@ -158,6 +158,14 @@ def test_access_token_shows_its_grant_in_this_session(carla: Buyer, client: Clie
     text(client, page_of(purchase), 404)
 
 
+def test_revoked_access_token_shows_nothing(carla: Buyer, client: Client) -> None:
+    purchase = granted(carla.wallet)
+    token = access_token(GrantedToken.objects.get().token, carla.wallet, id="stolen")
+    Revocation.objects.create(grant=purchase.pk, token="stolen")
+    assert "was revoked" in client.post("/account/token/", {"token": token}).content.decode()
+    text(client, page_of(purchase), 404)
+
+
 def test_page_of_a_purchase_leads_to_its_grant_and_a_guess_does_not(
     carla: Buyer, client: Client
 ) -> None:
