@@ -12,4 +12,4 @@ def name_of(user: AbstractBaseUser | AnonymousUser) -> str:
     if address:
         return address.partition("@")[0]
     name = user.get_username()
-    return f"{name[:4]}…{name[-4:]}" if len(name) == WALLET_LETTERS else name
+    return f"{name[:4]}…{name[-4:]}" if len(name) >= WALLET_LETTERS else name

@@ -1,10 +1,12 @@
 """Stellar accounts of users. Whoever calls this has seen the proof that somebody holds one."""
 
+import secrets
+
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 
 from accounts import second_factor
@@ -43,13 +45,23 @@ def unbind(wallet: Wallet) -> None:
     wallet.delete()
 
 
-@transaction.atomic
 def _user_of(address: str) -> User:
-    found = Wallet.objects.select_related("user").filter(address=address).first()
-    if found is not None:
-        return found.user
-    user, _ = User.objects.get_or_create(username=address)
+    found = Wallet.objects.select_related("user")
+    wallet = found.filter(address=address).first()
+    if wallet is not None:
+        return wallet.user
+    try:
+        return _opened_by(address)
+    except IntegrityError:  # Another login of the same wallet was first.
+        return found.get(address=address).user
+
+
+@transaction.atomic
+def _opened_by(address: str) -> User:
+    """Always a new account: the one that it opened before may have taken the wallet away."""
+    is_taken = User.objects.filter(username=address).exists()
+    user = User(username=f"{address}-{secrets.token_hex(4)}" if is_taken else address)
     user.set_unusable_password()
-    user.save(update_fields=["password"])
-    bind(user, address)
+    user.save()
+    Wallet.objects.create(address=address, user=user)
     return user

@@ -145,6 +145,20 @@ def test_only_way_in_is_kept(shop: Shop) -> None:
     assert [each.address for each in Wallet.objects.all()] == [person("second").address]
 
 
+def test_wallet_that_was_taken_away_opens_another_account_and_not_the_old_one(shop: Shop) -> None:
+    holder = person("holder")
+    signed(Client(), holder, LOGIN)
+    first = User.objects.get()
+    first.set_password(PASSWORD)
+    first.save()
+    Wallet.objects.all().delete()
+    client = Client()
+    signed(client, holder, LOGIN)
+    assert user_of(client) not in {None, first}
+    first.refresh_from_db()
+    assert first.check_password(PASSWORD)
+
+
 def test_wallets_of_others_are_not_there(shop: Shop) -> None:
     theirs = Wallet.objects.create(user=somebody("bob"), address=person("holder").address)
     client = logged_in(somebody("ada"))
