@@ -9,6 +9,7 @@ from billing.admin import (
     channels,
     dashboard,
     discrepancies,
+    grants,
     keys,
     payments,
     purchases,
@@ -23,6 +24,6 @@ from billing.admin import (
     wishes,
 )
 
-__all__ = ["audit", "channels", "dashboard", "discrepancies", "keys"]
+__all__ = ["audit", "channels", "dashboard", "discrepancies", "grants", "keys"]
 __all__ += ["payments", "purchases", "queue", "refunds", "starting", "status", "suspensions"]
 __all__ += ["trails", "vouchers", "webhooks", "wishes"]
