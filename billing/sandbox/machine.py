@@ -4,6 +4,7 @@ A module is compiled once a process; each call gets a store, a memory and object
 ends when it succeeds, traps, or has used up its fuel.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -84,10 +85,11 @@ class _Memory:
 
 
 class _Run:
-    """One call of one function."""
+    """One call of one function. Whoever made the store closes it, or it stays for ever:
+    wasmtime keeps what a store may call back, and that is this."""
 
-    def __init__(self, host: Host, instance: Instance, code: bytes) -> None:
-        self.store = wasmtime.Store(ENGINE)
+    def __init__(self, store: wasmtime.Store, host: Host, instance: Instance, code: bytes) -> None:
+        self.store = store
         self.store.set_fuel(FUEL)
         self.store.set_limits(memory_size=MEMORY_BYTES_MAX)
         self.memory = _Memory(self.store)
@@ -171,7 +173,8 @@ class WasmContract:
         self, host: Host, instance: xdr.SCContractInstance, function: str, args: Sequence[xdr.SCVal]
     ) -> xdr.SCVal:
         storage = Instance.of(instance)
-        returned = _Run(host, storage, self.code).call(function, args)
+        with contextlib.closing(wasmtime.Store(ENGINE)) as store:
+            returned = _Run(store, host, storage, self.code).call(function, args)
         if returned.error is not None:
             raise _returned(returned.error)
         if storage.changed:

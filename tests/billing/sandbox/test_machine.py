@@ -1,5 +1,7 @@
 """Whatever a module does: it answers, or it fails with an error of the host, within bounds."""
 
+from pathlib import Path
+
 import pytest
 import wasmtime
 from stellar_sdk import StrKey, scval, xdr
@@ -79,6 +81,22 @@ def error(function: str, *args: xdr.SCVal, source: str = MODULE) -> str:
     with pytest.raises(HostError) as failed:
         host(source).call(CONTRACT, function, *args)
     return str(failed.value)
+
+
+def test_calls_leave_no_memory_behind() -> None:
+    """Each has gigabytes of addresses for itself while it runs."""
+
+    def reserved_kib() -> int:
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmSize:")[2].split()[0])
+
+    on = host()
+    answer("now", on=on)
+    before = reserved_kib()
+    for _ in range(20):
+        answer("now", on=on)
+        assert error("trap")
+    assert reserved_kib() - before < 4 * 1024 * 1024
 
 
 @pytest.mark.parametrize("value", [scval.to_uint32(3), scval.to_bytes(b"raw"), scval.to_void()])
