@@ -107,7 +107,10 @@ def visit_of(request: HttpRequest) -> Visit:
 
 
 def chosen_of(found: Sequence[Endpoint], key: str) -> Endpoint | None:
-    return next((each for each in found if each.operation.key == key), next(iter(found), None))
+    """By the operation's key or its route's slug; else the first."""
+    by_key = (each for each in found if each.operation.key == key)
+    by_route = (each for each in found if each.route.slug == key)
+    return next(by_key, None) or next(by_route, None) or next(iter(found), None)
 
 
 def _asked(request: HttpRequest) -> str:

@@ -55,6 +55,8 @@ async function showToken() {
   const accessKey = base64url(key.seed);
   const token = await tokenOf(key);
   document.getElementById("access-token").textContent = token;
+  const inConsole = document.getElementById("in-console");
+  if (inConsole) inConsole.hash = `token=${token}`; // It never leaves the browser.
   const lines = {
     APICHARGE_URL: page.address,
     APICHARGE_TOKEN: token,

@@ -115,6 +115,10 @@ def test_test_wallet_buys_and_the_page_s_snippet_calls(stage: Stage, tmp_path: P
     called = httpx.get(f"{stage.server.origin}/gate/files/a", headers={"apicharge": token})
     assert called.status_code != 402
     assert "Paid in ledger" in page.inner_text("#steps")
+    console = page.context.new_page()
+    console.goto(page.locator("#in-console").evaluate("link => link.href"))
+    expect(console.locator("#token")).to_have_value(token)
+    assert "token" not in console.url
     downloaded(page, tmp_path)
     snippet = page.inner_text("#snippet")
     script = page.get_attribute("a[download][href$='deriving.js']", "href")

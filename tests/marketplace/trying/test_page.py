@@ -52,6 +52,7 @@ def test_each_operation_has_its_form(client: Client) -> None:
 
 def test_an_operation_that_is_not_there_is_the_first(client: Client) -> None:
     assert "/v1/forecast/{city}" in shown(client, f"{TRY}?operation=GET+/nowhere")
+    assert 'data-path="/v1/batches"' in shown(client, f"{TRY}?operation=batches")
 
 
 def test_code_has_the_values_and_the_token_that_were_given(client: Client) -> None:
