@@ -31,8 +31,8 @@ THINGS += " tides storms ledger portraits news search translation fonts recipes 
 THINGS += " energy prices stocks sports scores books films music lyrics chess routing elevation"
 KINDS = "stream batch live archive fast open global local daily hourly secure small large pro"
 ADDRESS = "GCGUDFG4PKDWGF4PLEQ4W2BJGK4E76RU5NBYCBIDZ6FNEHMQ7F3QLCMU"
-USAGE = """INSERT INTO gateway_usageminute (minute, "grant", route, provider, calls, upstream_failures,
-    latencies, refusals, bytes_up, bytes_down, credits, messages)
+USAGE = """INSERT INTO gateway_usageminute (minute, "grant", route, provider, calls,
+    upstream_failures, latencies, refusals, bytes_up, bytes_down, credits, messages)
     VALUES (%s, %s, %s, %s, %s, %s, %s, '{}', 0, 0, 0, 0)"""
 M = TypeVar("M", bound=Model)
 

@@ -31,7 +31,7 @@ class Trial:
 
 
 def start(route_id: str, client_network: str, *, now_s: float) -> Trial:
-    plan = trial_of(quoting.on_sale(route_id))
+    plan = trial_of(quoting.on_sale(route_id, to_members=True))
     if plan is None:
         raise NotFound("This route has no trial: its provider sells no free plan with a quota.")
     if not throttling.allows(

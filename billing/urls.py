@@ -15,6 +15,7 @@ from billing.pages import (
     vouchers,
     wallets,
 )
+from marketplace.belonging import for_whoever_may as may
 
 PURCHASE = "apicharge/v1/purchases/<str:purchase_id>"
 GRANT = "apicharge/v1/grants/<str:grant_id>"
@@ -27,15 +28,15 @@ urlpatterns = [
     path("accounts/wallets/", wallets.own, name="wallets"),
     path("accounts/wallets/add/", wallets.add, name="wallet-add"),
     path("accounts/wallets/<int:wallet_id>/remove/", wallets.remove, name="wallet-remove"),
-    path("services/<slug:slug>/trial/", trials.trial, name="trial"),
+    path("services/<slug:slug>/trial/", may(trials.trial), name="trial"),
     path("checkout/friendbot", faucet.friendbot, name="friendbot"),
     path("checkout/funds/", checkout.funds, name="funds"),
-    path("checkout/<slug:slug>/<slug:route_slug>/", checkout.checkout, name="checkout"),
+    path("checkout/<slug:slug>/<slug:route_slug>/", may(checkout.checkout), name="checkout"),
     path("vouchers/", vouchers.redeem, name="vouchers"),
     path(PAGE, purchase.page, name="purchase"),
     path(f"{PAGE}sign", purchase.sign, name="sign"),
     path(f"{PAGE}instruction.json", purchase.instruction, name="instruction"),
-    path("services/<slug:slug>/review/", reviews.review, name="review"),
+    path("services/<slug:slug>/review/", may(reviews.review), name="review"),
     path(f"{PAGE}hand-over", going_back.hand_over, name="hand-over"),
     path(f"{PAGE}receipt/", receipt.page, name="receipt"),
     path(f"{PAGE}receipt.json", receipt.as_json, name="receipt-json"),

@@ -7,12 +7,12 @@ from itertools import chain
 from django.db.models import Q, QuerySet
 
 from marketplace.cards import Card, card
-from marketplace.models import CheapestPrice, Service, Standing
+from marketplace.models import CheapestPrice, Service, ServiceQuerySet, Standing
 from marketplace.searching import Key, Order, Search, parts
 
 PAGE_SIZE = 24
 COUNT_MAX = 1_000
-FEATURED_MAX, MOST_USED_MAX = 6, 6
+FEATURED_MAX, MOST_USED_MAX, OF_MEMBERS_MAX = 6, 6, 48
 
 Found = tuple[int, Standing]
 """A row, and the part of the order that it is in."""
@@ -29,6 +29,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Front:
+    of_members: list[Card]
     featured: list[Card]
     most_used: list[Card]
     newest: list[Card]
@@ -55,8 +56,8 @@ def page(search: Search, *, after: str, before: str) -> Page:
     )
 
 
-def front() -> Front:
-    """Each service stands on one shelf."""
+def front(of_members: ServiceQuerySet) -> Front:
+    """Each service stands on one shelf; `of_members` is what is for this visitor."""
     listed = Standing.objects.filter(listed=True)
     featured = list(listed.filter(featured=True).order_by("-pk")[:FEATURED_MAX])
     used = listed.filter(popularity__gt=0).order_by("-popularity", "-pk")
@@ -70,6 +71,7 @@ def front() -> Front:
         return [cards[row.pk] for row in rows if row.pk in cards]
 
     return Front(
+        of_members=_cards_of(of_members.order_by("name")),
         featured=shelf(featured),
         most_used=shelf(used_most),
         newest=shelf(_without(shown, [*featured, *used_most])),
@@ -124,6 +126,11 @@ def _count(found: Sequence["QuerySet[Standing]"]) -> int:
         if total > COUNT_MAX:
             break
     return total
+
+
+def _cards_of(services: ServiceQuerySet) -> list[Card]:
+    known = services.select_related("provider", "category", "figures").exclude(figures=None)
+    return [card(service, service.figures) for service in known[:OF_MEMBERS_MAX]]
 
 
 def _cards(rows: Sequence[Standing], asset: str = "") -> list[Card]:

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from marketplace import browsing, searching
+from marketplace.belonging import of_members
 from marketplace.indexing import catalogue_data
 from marketplace.models import Category
 from marketplace.searching import Search
@@ -30,7 +31,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "fields": _fields(search),
         "removable": _removable(search),
         "orders": _orders(search),
-        "front": browsing.front() if is_front else None,
+        "front": browsing.front(of_members(request.user)) if is_front else None,
         "page": None if is_front else browsing.page(search, after=after, before=before),
         "noindex": not is_front and search.is_narrow,
         "linked_data": catalogue_data(),

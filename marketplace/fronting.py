@@ -16,7 +16,7 @@ from marketplace.showing import gate_address, route_plans
 
 def front_page(slug: str, path: str, origin: str) -> bytes | None:
     gated = Service.objects.gated().select_related("provider__proof", "category")
-    service = gated.filter(slug=slug).first()
+    service = gated.filter(slug=slug).exclude(visibility=Service.Visibility.MEMBERS).first()
     if service is None:
         return None
     shown: dict[str, object] = {**site(None), "origin": origin, "service": service}

@@ -49,6 +49,7 @@ FROM_UPSTREAM = {"ws": "websocket", "wss": "websocket", "grpc": "grpc", "grpcs":
 class _Seen:
     """What some services' rows say now."""
 
+    listed: Collection[int]
     offers: Mapping[int, list[Offer]]
     routes: Mapping[int, list[Route]]
     protocols: Mapping[int, set[str]]
@@ -103,28 +104,31 @@ def _refresh(services: Collection[int], now: datetime) -> None:
 
 
 def _look(services: Collection[int], now: datetime) -> _Seen:
-    offers: dict[int, list[Offer]] = defaultdict(list)
-    on_sale = RouteQuote.objects.on_sale().filter(route__service__in=services)
-    for price in on_sale.select_related("route"):
-        limits = tuple(parse_limits(price.limits))
-        offer = Offer(price.amount, price.asset, price.access_seconds, limits)
-        offers[price.route.service_id].append(offer)
     routes: dict[int, list[Route]] = defaultdict(list)
+    of_route: dict[int, int] = {}
     for route in Route.objects.standing().filter(service__in=services):
         routes[route.service_id].append(route)
+        of_route[route.pk] = route.service_id
+    offers: dict[int, list[Offer]] = defaultdict(list)
+    sold = RouteQuote.objects.on_sale().filter(route__in=list(of_route))
+    for price in sold:
+        limits = tuple(parse_limits(price.limits))
+        offer = Offer(price.amount, price.asset, price.access_seconds, limits)
+        offers[of_route[price.route_id]].append(offer)
     protocols: dict[int, set[str]] = defaultdict(set)
     for service, url in Upstream.objects.filter(service__in=services).values_list("service", "url"):
         protocols[service].add(FROM_UPSTREAM.get(url.partition(":")[0].lower(), ""))
     before = Standing.objects.in_bulk(services)
     rated = Review.objects.shown().filter(service__in=services).order_by().values_list("service")
     stars = {pk: (count, given) for pk, count, given in rated.annotate(Count("pk"), Sum("stars"))}
-    return _Seen(offers, routes, protocols, measuring.figures(services, now), stars, before)
+    listed = set(Service.objects.listed().filter(pk__in=services).values_list("pk", flat=True))
+    return _Seen(listed, offers, routes, protocols, measuring.figures(services, now), stars, before)
 
 
 def _standing(service: Service, seen: _Seen, now: datetime) -> Standing:
     offers, figures = seen.offers[service.pk], seen.figures.get(service.pk, Figures())
     before = seen.before.get(service.pk, Standing())
-    listed = (service.state, service.visibility) == ("published", "public")
+    listed = service.pk in seen.listed
     paid = [offer for offer in offers if offer.amount]
     first = standings.cheapest(offers)
     key = standings.price_key(offers, list(settings.CHAIN.assets))

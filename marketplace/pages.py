@@ -18,10 +18,11 @@ from marketplace.showing import plan, route_plans
 from marketplace.sitemaps import kept_from_robots
 
 LLMS_SERVICES_MAX = 500
+MEMBERS = Service.Visibility.MEMBERS
 
 
 def route(request: HttpRequest, slug: str, route_slug: str) -> HttpResponse:
-    context = _purchase(f"{slug}/{route_slug}", now_s=time.time())
+    context = _purchase(f"{slug}/{route_slug}", now_s=time.time(), to_members=True)
     if context is None:
         raise Http404
     response = render(request, "marketplace/route.html", context)
@@ -73,14 +74,14 @@ def llms(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
-def _purchase(route_id: str, *, now_s: float) -> dict[str, Any] | None:
+def _purchase(route_id: str, *, now_s: float, to_members: bool = False) -> dict[str, Any] | None:
     slug, _, route_slug = route_id.partition("/")
     standing = Route.objects.standing().select_related("service__provider", "service__category")
     gated = standing.exclude(service__state=Service.State.DRAFT)
     found = gated.filter(service__slug=slug, slug=route_slug).first()
-    if found is None:
+    if found is None or (found.service.visibility == MEMBERS and not to_members):
         return None
-    prices = list(quoting.on_sale(route_id))
+    prices = list(quoting.on_sale(route_id, to_members=to_members))
     signed = quoting.sign_all(prices, now_s)
     shown = route_plans(found.service, found, prices)
     return {

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from marketplace import describing, importing, openapi
+from marketplace import belonging, describing, importing, openapi
 from marketplace.changes import changes
 from marketplace.demand import popular
 from marketplace.endpoints import Endpoint, Sold, endpoints
@@ -50,6 +50,7 @@ class Row:
 
 def service(request: HttpRequest, slug: str) -> HttpResponse:
     found = gated(slug)
+    belonging.check(request.user, found)
     sold = with_prices(found)
     document = importing.current(found)
     callable_ = endpoints(sold, document)

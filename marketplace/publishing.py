@@ -20,6 +20,7 @@ from marketplace import listing
 from marketplace.domain.quotes import JsonObject
 from marketplace.models import Route, RouteQuote, Service
 
+MEMBERS = Service.Visibility.MEMBERS
 KEPT = 100  # Nodes read the newest only; the rest is for people who look into an incident.
 TIMEOUTS = ("connect_ms", "first_byte_ms", "idle_ms")
 LOCK = 0x41504943  # PostgreSQL's advisory locks are numbers; this one is ours.
@@ -227,7 +228,7 @@ def _route(service: Service, route: Route) -> RouteBody:
         },
         "message_bytes_max": route.message_bytes_max,
         "guards": route.said_guards(),
-        "offers": [_offer(price) for price in prices],
+        "offers": [] if service.visibility == MEMBERS else [_offer(price) for price in prices],
     }
 
 

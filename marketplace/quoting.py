@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from gateway.domain import ed25519
@@ -18,6 +18,7 @@ from marketplace.domain.quotes import JsonObject, SignedQuote
 from marketplace.models import Quote, Route, RouteQuote, Service
 
 PUBLISHED = RouteQuote.State.PUBLISHED
+MEMBERS = Service.Visibility.MEMBERS
 DIGEST = re.compile(r"[0-9a-f]{64}")
 SERVICES_AT_ONCE = 100
 SLOT_SECONDS = 300
@@ -32,12 +33,12 @@ class NoQuoteKey(RuntimeError):
     """This process has no quote key, so it sells nothing."""
 
 
-def document(route_id: str, now_s: float) -> JsonObject:
+def document(route_id: str, now_s: float, *, to_members: bool = False) -> JsonObject:
     """The signed quote document of protocol §1, of one route."""
     if quotes.ROUTE.fullmatch(route_id) is None:
         raise UnknownRoute(route_id)
-    prices = list(on_sale(route_id))
-    if not prices and not _exists(route_id):
+    prices = list(on_sale(route_id, to_members=to_members))
+    if not prices and not _exists(route_id, to_members=to_members):
         raise UnknownRoute(route_id)
     return _document(prices, now_s)
 
@@ -65,9 +66,11 @@ def _document(prices: Iterable[RouteQuote], now_s: float) -> JsonObject:
     }
 
 
-def on_sale(route_id: str) -> Iterable[RouteQuote]:
+def on_sale(route_id: str, *, to_members: bool = False) -> Iterable[RouteQuote]:
+    """What is for members is on sale `to_members` alone: the caller knows who asks."""
     service, _, route = route_id.partition("/")
-    return _prices().filter(route__slug=route, route__service__slug=service)
+    prices = _prices().filter(route__slug=route, route__service__slug=service)
+    return prices if to_members else prices.exclude(route__service__visibility=MEMBERS)
 
 
 def _prices() -> "QuerySet[RouteQuote]":
@@ -169,7 +172,10 @@ def _row(version: RouteQuote, slot: int, signer: str, quote: SignedQuote) -> Quo
     )
 
 
-def _exists(route_id: str) -> bool:
+def _exists(route_id: str, *, to_members: bool) -> bool:
     service, _, route = route_id.partition("/")
     known = Route.objects.standing().filter(slug=route, service__slug=service)
-    return known.exclude(service__state="draft").exists()
+    hidden = Q(service__state="draft")
+    if not to_members:
+        hidden |= Q(service__visibility=MEMBERS)
+    return known.exclude(hidden).exists()

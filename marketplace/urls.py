@@ -1,6 +1,7 @@
 from django.urls import path
 
 from marketplace import joining, pages, paying_out, presenting, reviewing, storefront
+from marketplace.belonging import for_whoever_may as may
 from marketplace.catalogue import catalogue
 from marketplace.sitemaps import robots, sitemap, sitemap_index
 from marketplace.trying import page
@@ -11,12 +12,16 @@ app_name = "marketplace"
 urlpatterns = [
     path("", catalogue, name="catalogue"),
     path("services/<slug:slug>/", presenting.service, name="service"),
-    path("services/<slug:slug>/reviews/", reviewing.reviews, name="reviews"),
-    path("services/<slug:slug>/reviews/<int:pk>/report/", reviewing.report, name="report-review"),
-    path("services/<slug:slug>/try/", page.page, name="try"),
-    path("services/<slug:slug>/reference/", presenting.reference, name="reference"),
-    path("services/<slug:slug>/openapi.json", presenting.service_openapi, name="service-openapi"),
-    path("services/<slug:slug>/routes/<slug:route_slug>/", pages.route, name="route"),
+    path("services/<slug:slug>/reviews/", may(reviewing.reviews), name="reviews"),
+    path(
+        "services/<slug:slug>/reviews/<int:pk>/report/", may(reviewing.report), name="report-review"
+    ),
+    path("services/<slug:slug>/try/", may(page.page), name="try"),
+    path("services/<slug:slug>/reference/", may(presenting.reference), name="reference"),
+    path(
+        "services/<slug:slug>/openapi.json", may(presenting.service_openapi), name="service-openapi"
+    ),
+    path("services/<slug:slug>/routes/<slug:route_slug>/", may(pages.route), name="route"),
     path("sell/", joining.sell, name="sell"),
     path("sell/payout/", paying_out.payout, name="payout"),
     path("sell/payout/stop/", paying_out.stop, name="payout-stop"),

@@ -3,6 +3,7 @@
 import time
 
 from django.conf import settings
+from django.contrib.auth import get_user
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -11,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gateway.domain.errors import KEYS_UNAVAILABLE, ROUTE_NOT_FOUND, Problem, problem_body
-from marketplace import configuring, quoting
+from marketplace import belonging, configuring, quoting
 
 FRESH_SECONDS = 30
 PUBLIC = {"Access-Control-Allow-Origin": "*"}
@@ -33,19 +34,28 @@ class QuotesView(APIView):
     )
     def get(self, request: Request) -> Response | HttpResponse:
         route_id = request.query_params.get("route")
-        after = request.query_params.get("after", "")
+        kept = route_id is not None and belonging.is_kept(route_id.partition("/")[0])
         try:
             if route_id is None:
+                after = request.query_params.get("after", "")
                 document = quoting.listed(after, time.time())
             else:
-                document = quoting.document(route_id, time.time())
+                document = quoting.document(
+                    route_id, time.time(), to_members=kept and _belongs(request, route_id)
+                )
         except quoting.UnknownRoute:
             detail = f"No route {(route_id or '')[:128]!r} is sold here; leave `route` out for all."
             return _problem(ROUTE_NOT_FOUND, detail)
         except quoting.NoQuoteKey:
             return _problem(KEYS_UNAVAILABLE, "This process has no quote key: it sells nothing.")
-        headers = {**PUBLIC, "Cache-Control": f"public, max-age={FRESH_SECONDS}"}
-        return Response(document, headers=headers)
+        told = "private, no-store" if kept else f"public, max-age={FRESH_SECONDS}"
+        return Response(document, headers={**PUBLIC, "Cache-Control": told})
+
+
+def _belongs(request: Request, route_id: str) -> bool:
+    """By the session of the site: a member's browser may ask, and nobody by a token."""
+    visitor = get_user(request._request)  # noqa: SLF001
+    return belonging.belongs(visitor, route_id.partition("/")[0])
 
 
 def configuration_schema(_request: HttpRequest) -> JsonResponse:

@@ -68,7 +68,7 @@ class Shelf:
 
 
 def shelf(route_id: str, now_s: float) -> Shelf | None:
-    """None where there is no such route."""
+    """None where there is no such route. For somebody who may see the service."""
     slug, _, route_slug = route_id.partition("/")
     standing = Route.objects.standing().exclude(service__state=Service.State.DRAFT)
     found = (
@@ -78,7 +78,7 @@ def shelf(route_id: str, now_s: float) -> Shelf | None:
     )
     if found is None:
         return None
-    prices = list(quoting.on_sale(route_id))
+    prices = list(quoting.on_sale(route_id, to_members=True))
     offers = zip(prices, quoting.sign_all(prices, now_s), strict=True)
     return Shelf(
         found.service,

@@ -10,8 +10,8 @@ from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
-from django.forms import BaseInlineFormSet, Form, ModelForm
+from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.forms import BaseInlineFormSet, Form, ModelChoiceField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -20,6 +20,8 @@ from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from accounts.memberships import organisations_of
+from accounts.models import Organisation
 from gateway.addresses import Policy
 from marketplace import probing, publishing
 from marketplace.admin.generic import FieldOptions, Fieldsets
@@ -150,7 +152,7 @@ class ServiceAdmin(PublishedAdmin[Service]):
 
     def get_fieldsets(self, request: HttpRequest, obj: Service | None = None) -> Fieldsets:
         own = seller(request) is not None
-        first = (*PRESENTED, "protocols", "state", "visibility")
+        first = (*PRESENTED, "protocols", "state", "visibility", "organisation")
         sets: list[tuple[str | None, FieldOptions]] = [
             (None, {"fields": first if own else ("provider", *first)}),
         ]
@@ -174,6 +176,16 @@ class ServiceAdmin(PublishedAdmin[Service]):
             ("Changes on the way", CHANGES),
             ("WebSocket from web pages", FROM_PAGES),
         ]
+
+    def formfield_for_foreignkey(
+        self, db_field: "ForeignKey[Model]", request: HttpRequest, **kwargs: object
+    ) -> "ModelChoiceField[Model] | None":
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        owner = seller(request)
+        if db_field.name == "organisation" and field is not None and owner is not None:
+            known = Q(pk__in=organisations_of(request.user)) | Q(services__provider=owner)
+            field.queryset = Organisation.objects.filter(known).distinct()
+        return field
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Service | None = None

@@ -37,6 +37,9 @@ RESERVED |= {
 }
 
 
+MEMBERS = Service.Visibility.MEMBERS
+
+
 class OriginsField(forms.CharField):
     """A list of origins, one a line."""
 
@@ -88,6 +91,7 @@ class ServiceForm(ReachingForm):
             "protocols",
             "state",
             "visibility",
+            "organisation",
             "featured",
             "host",
             "root_path",
@@ -144,6 +148,8 @@ class ServiceForm(ReachingForm):
 
     def clean(self) -> dict[str, object]:
         cleaned: dict[str, object] = super().clean() or self.cleaned_data
+        if cleaned.get("visibility") == MEMBERS and not cleaned.get("organisation"):
+            self.add_error("organisation", "Whose members?")
         moved = {"slug", "host", "root_path"} & set(self.changed_data)
         hidden = "state" in self.changed_data and cleaned.get("state") == Service.State.DRAFT
         if self.instance.pk and (moved or hidden):

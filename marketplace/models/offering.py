@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from accounts.models import Organisation
 from marketplace.guarded import Guarded
 from marketplace.models.providers import SLUG, Category, Provider
 from marketplace.reaching import WAIT, WEIGHT, Reached
@@ -50,6 +51,7 @@ class Service(Reached, Guarded):
     class Visibility(models.TextChoices):
         PUBLIC = "public", "Public: in the catalogue"
         UNLISTED = "unlisted", "Unlisted: for whoever knows its address"
+        MEMBERS = "members", "Members: of an organisation, and nobody else"
 
     class Protocol(models.TextChoices):
         REST = "rest", "REST"
@@ -74,6 +76,14 @@ class Service(Reached, Guarded):
     state = models.CharField(max_length=9, choices=State, default=State.DRAFT)
     visibility = models.CharField(
         max_length=8, choices=Visibility, default=Visibility.PUBLIC, help_text="Once published."
+    )
+    organisation = models.ForeignKey(
+        Organisation,
+        on_delete=models.SET_NULL,
+        related_name="services",
+        null=True,
+        blank=True,
+        help_text="Whose members see it, and may buy, where it is for members.",
     )
     featured = models.BooleanField(
         default=False, help_text="On the catalogue's first page, before all others."

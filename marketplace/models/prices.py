@@ -78,7 +78,6 @@ class RouteQuote(models.Model):
     class Meta:
         verbose_name = "price"
         ordering = ["route", "amount", "name", "-version"]
-        indexes = [models.Index(fields=["state", "asset", "amount"], name="quote_by_price")]
         constraints = [
             models.UniqueConstraint(
                 name="version_once_an_offer", fields=["route", "name", "version"]

@@ -147,7 +147,7 @@ def test_footer_names_the_network(client: Client, settings: Settings) -> None:
     ("address", "queries"),
     [
         ("/services/service-0/", 10),
-        ("/services/service-0/routes/r-0/", 3),
+        ("/services/service-0/routes/r-0/", 4),
         ("/llms.txt", 4),
     ],
 )
