@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -70,3 +71,12 @@ def test_form_without_its_token_is_refused_on_a_page_that_says_why() -> None:
     said = client.post("/accounts/login/", {"login": "a", "password": "b"})
     assert said.status_code == 403
     assert b"Please send that again" in said.content
+
+
+def test_session_alone_changes_no_address(client: Client) -> None:
+    user = somebody("ada")
+    client.force_login(user)
+    said = client.post("/accounts/email/", {"action_add": "", "email": "thief@example.org"})
+    assert said.headers["Location"].startswith("/accounts/reauthenticate/")
+    client.post("/accounts/email/", {"action_remove": "", "email": user.email})
+    assert [each.email for each in EmailAddress.objects.all()] == [user.email]
