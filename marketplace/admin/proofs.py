@@ -40,7 +40,7 @@ class DomainProofAdmin(OwnRowsAdmin[DomainProof]):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         owner = seller(request)
-        has_one = owner is not None and DomainProof.objects.filter(provider=owner).exists()
+        has_one = owner is not None and hasattr(owner, "proof")
         return super().has_add_permission(request) and not has_one
 
     @admin.display(boolean=True)

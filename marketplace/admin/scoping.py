@@ -33,7 +33,8 @@ def seller(request: HttpRequest) -> Provider | None:
     if not hasattr(request, _SELLER):
         found = None
         if request.user.is_authenticated and not request.user.is_superuser:
-            found = Provider.objects.filter(owner=request.user).first()
+            known = Provider.objects.select_related("proof")  # Each page asks whether there is one.
+            found = known.filter(owner=request.user).first()
         setattr(request, _SELLER, found)
     remembered: Provider | None = getattr(request, _SELLER)
     return remembered
