@@ -59,6 +59,6 @@ def for_whoever_may(view: View) -> View:
     def checked(request: HttpRequest, slug: str, **rest: object) -> HttpResponse:
         if not may_see(request.user, slug):
             raise Http404
-        return view(request, slug, **rest)
+        return view(request, slug=slug, **rest)
 
     return checked
