@@ -17,7 +17,7 @@ def change_price(
     if "/login" in page.url:
         raise LookupError(f"The admin did not let {login.name} in.")
     listed = browser.open(f"{PRICES}?q={found_by}&state__exact=published")
-    links = re.findall(rf'href="({PRICES}\d+/change/[^"]*)">([^<]*)</a>', listed.html)
+    links = re.findall(rf'href="({PRICES}\d+/change/[^"]*)"[^>]*>([^<]*)</a>', listed.html)
     chosen = next((link for link, name in links if unescape(name) == offer), None)
     if chosen is None:
         raise LookupError(f"{listed.url} does not list {offer}.")
