@@ -110,8 +110,11 @@ def _look(services: Collection[int], now: datetime) -> _Seen:
         routes[route.service_id].append(route)
         of_route[route.pk] = route.service_id
     offers: dict[int, list[Offer]] = defaultdict(list)
-    sold = RouteQuote.objects.on_sale().filter(route__in=list(of_route))
-    for price in sold:
+    sold = set(Service.objects.on_sale().filter(pk__in=services).values_list("pk", flat=True))
+    of_sold = [route for route, service in of_route.items() if service in sold]
+    # By the routes alone: SQLite would go through all services to find those that are on sale.
+    published = RouteQuote.objects.filter(route__in=of_sold, state=RouteQuote.State.PUBLISHED)
+    for price in published.filter(asset__in=list(settings.CHAIN.assets)):
         limits = tuple(parse_limits(price.limits))
         offer = Offer(price.amount, price.asset, price.access_seconds, limits)
         offers[of_route[price.route_id]].append(offer)

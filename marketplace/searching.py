@@ -48,6 +48,7 @@ OF_MODEL = {
 }
 KEY = re.compile(r"([01])\.(-?[0-9]{1,19})\.([0-9]{1,18})")
 INTEGER_MAX = 2**63 - 1
+FEW = 1_000
 
 
 class Key(NamedTuple):
@@ -201,10 +202,20 @@ IN_POSTGRESQL = "SELECT service_id FROM marketplace_words WHERE {} @@ to_tsquery
 IN_SQLITE = "SELECT rowid FROM marketplace_words_index WHERE marketplace_words_index MATCH %s"
 
 
-def _matching(words: Sequence[str], *, names_only: bool) -> RawSQL:
-    """Services with all of these words, or words that begin so. They are letters and digits."""
+def _matching(words: Sequence[str], *, names_only: bool) -> "RawSQL | list[int]":
+    """Services with all of these words, or words that begin so. They are letters and digits.
+
+    Few are looked up at once: the planner takes such words for frequent ones, and would go through
+    all services to find them.
+    """
     if connection.vendor == "postgresql":
         query = " & ".join(f"{word}:*" for word in words)
-        return RawSQL(IN_POSTGRESQL.format("names" if names_only else "everything"), [query])  # noqa: S611
-    query = " AND ".join(f'"{word}"*' for word in words)
-    return RawSQL(IN_SQLITE, [f"{{name}} : ({query})" if names_only else query])  # noqa: S611
+        statement = IN_POSTGRESQL.format("names" if names_only else "everything")
+    else:
+        query = " AND ".join(f'"{word}"*' for word in words)
+        query = f"{{name}} : ({query})" if names_only else query
+        statement = IN_SQLITE
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} LIMIT {FEW + 1}", [query])
+        found = [int(service) for (service,) in cursor.fetchall()]
+    return found if len(found) <= FEW else RawSQL(statement, [query])  # noqa: S611
