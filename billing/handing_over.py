@@ -67,6 +67,8 @@ def take(code: str, *, host: str, base: str, now_s: float) -> Taken | None:
     """What the code stands for, once. None for any other code, place or time."""
     if CODE.fullmatch(code) is None:
         return None
+    if not HandOver.objects.filter(code_hash=_hash(code)).exists():
+        return None  # Strangers guess: that must not cost the writer's lock.
     with transaction.atomic():
         row = HandOver.objects.select_for_update().filter(code_hash=_hash(code)).first()
         # Whoever deletes the row has it; a code in the wrong place is spent as well.

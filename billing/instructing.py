@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from billing import auditing, conf, slots
 from billing.advancing import followed_ledger
@@ -46,6 +46,8 @@ class Wish:
     buyer: str
     access_key: bytes
     client_network: str
+    is_offered: bool = False
+    """Made for a 402, and given to whoever asks for the same."""
 
 
 def instruct(wish: Wish, *, now_s: float) -> Purchase:
@@ -78,8 +80,10 @@ def signable(
     if not offers:
         return None
     quote = min(offers, key=lambda offer: (offer.amount, offer.digest))
-    wish = Wish(quote, buyer, conf.rail().account_key(buyer), client_network)
-    if (fresh := begun(wish, now_s=now_s)) is not None:
+    wish = Wish(quote, buyer, conf.rail().account_key(buyer), client_network, is_offered=True)
+    # Not one that somebody began on a page: that is his, and its address is known to him.
+    offered = Purchase.objects.filter(is_offered=True, owner=None)
+    if (fresh := begun(wish, offered, now_s=now_s)) is not None:
         return answer(fresh)
     if not throttling.allows(
         "signable",
@@ -95,9 +99,12 @@ def signable(
         return None
 
 
-def begun(wish: Wish, *, now_s: float) -> Purchase | None:
-    """The same wish's instruction, when there is one that can still be signed."""
-    same = Purchase.objects.filter(
+def begun(wish: Wish, among: "QuerySet[Purchase]", *, now_s: float) -> Purchase | None:
+    """The same wish's instruction, when one of `among` can still be signed.
+
+    What a wish consists of is public, so it shows nothing of who made it.
+    """
+    same = among.filter(
         buyer=wish.buyer,
         digest=wish.quote.digest,
         state=State.INSTRUCTED,
@@ -264,6 +271,7 @@ def _row(wish: Wish, order: Order, instruction: Instruction, *, now_s: float) ->
         valid_until=None if free else instruction.valid_until,
         instructed_at_ledger=None if free else instruction.latest,
         client_network=wish.client_network,
+        is_offered=wish.is_offered,
     )
 
 

@@ -29,7 +29,7 @@ def post(user: User, subject: str, body: str, *, key: str, now_s: float) -> bool
         key=key,
         defaults={
             "user": user,
-            "subject": subject[:200],
+            "subject": " ".join(subject.split())[:200],  # A name may have line breaks.
             "body": body,
             "created_at_s": int(now_s),
             "due_at_ms": int(now_s * 1000),

@@ -29,10 +29,10 @@ class Cycle(RequestResponseCycle):
     """A head that waits for its body."""
 
     async def send(self, message: ASGISendEvent) -> None:
-        if message["type"] == "http.response.start":
-            if self.response_started or self.flow.write_paused or self.disconnected:
-                await super().send(message)
-            else:
+        if message["type"] == "http.response.start" and not self.response_started:
+            if self.flow.write_paused and not self.disconnected:
+                await self.flow.drain()  # Of the answer before, whose reader takes his time.
+            if not self.disconnected:
                 self._start(message)  # type: ignore[arg-type]
         elif not (self._held and self._is_whole(message)):
             await self._send_on(message)

@@ -21,6 +21,8 @@ from gateway.domain.negotiation import preferred
 from gateway.domain.routes import Offer, Route, RouteTable
 from gateway.grpc import is_call
 
+ASKED_BYTES_MAX = 2048
+"""Of an address that a browser is led back to; the page has it once a price."""
 DECIMALS = 7
 REPLIES_KEPT = 4096
 JSON, HTML, MARKDOWN = "application/problem+json", "text/html", "text/markdown"
@@ -211,7 +213,8 @@ def _asked(scope: Scope) -> str:
         return ""
     raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
-    return (raw_path + query).decode("latin-1")
+    asked = raw_path + query
+    return asked.decode("latin-1") if len(asked) <= ASKED_BYTES_MAX else ""
 
 
 def _front_policy(origin: str) -> str:

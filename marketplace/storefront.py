@@ -1,5 +1,7 @@
 """The page of a provider: who it is, where it is paid, and what it sells."""
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -16,10 +18,17 @@ def provider(request: HttpRequest, slug: str) -> HttpResponse:
     listed = Service.objects.listed().filter(provider=found).select_related("category")
     services = list(listed.defer("description").order_by("name", "pk")[:SERVICES_SHOWN])
     rated = ratings([service.pk for service in services])
+    proof = getattr(found, "proof", None)
+    host = urlsplit(found.website).hostname or ""
     context = {
         "provider": found,
+        "website_is_proven": bool(proof and proof.holds and _is_of(host, proof.domain)),
         "about": describing.html(found.about),
         "services": [(service, rated.get(service.pk, NO_RATING)) for service in services],
         "canonical": settings.ORIGIN + request.path,
     }
     return render(request, "marketplace/provider.html", context)
+
+
+def _is_of(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")

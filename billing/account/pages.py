@@ -22,6 +22,7 @@ from billing.account.viewing import ACTIVE, OVER, WAITING, Viewer, viewer
 from billing.domain.burning import Used
 from billing.models import Purchase
 from billing.pages import addresses
+from billing.pages.checkout import BEGUN
 
 SHOWN = 20
 TABS = (ACTIVE, WAITING, OVER)
@@ -78,9 +79,10 @@ def grant(request: HttpRequest, grant_id: str) -> HttpResponse:
         "series": lately,
         "purchase": purchase,
         "owns": who.owns(purchase),
-        "can_claim": who.user is not None and purchase.owner_id is None,
+        "can_claim": purchase.owner_id is None and _may_claim(request, who, purchase),
         "renewal": renewing.renewal(purchase, plan),
-        "receipt": addresses.path(purchase.pk, "receipt"),
+        # Its address is the purchase's own secret.
+        "receipt": addresses.path(purchase.pk, "receipt") if who.owns(purchase) else "",
     }
     return render(request, "billing/account/grant.html", context)
 
@@ -114,11 +116,19 @@ def claim(request: HttpRequest, grant_id: str) -> HttpResponse:
     now_s = time.time()
     who = viewer(request, now_s=now_s)
     purchase = own(who, grant_id, now_s=now_s)
-    if viewing.claim(who, purchase):
+    if not _may_claim(request, who, purchase):
+        messages.error(request, _("Sign with its wallet first: a token may be lent."))
+    elif viewing.claim(who, purchase):
         messages.success(request, _("This grant is in your account now."))
     else:
         messages.error(request, _("This grant is in an account already."))
     return redirect("dashboard:grant", grant_id=grant_id)
+
+
+def _may_claim(request: HttpRequest, who: Viewer, purchase: Purchase) -> bool:
+    """Its buyer, or the browser that began it: not whoever holds a token of it."""
+    began = purchase.pk in request.session.get(BEGUN, [])
+    return who.user is not None and (began or purchase.buyer in who.wallets)
 
 
 def own(who: Viewer, grant_id: str, *, now_s: float) -> Purchase:

@@ -69,6 +69,7 @@ class Purchase(models.Model):
     # Held while instructed, so that the database counts a buyer's open instructions.
     open_slot = models.PositiveSmallIntegerField(null=True, blank=True)
     client_network = models.CharField(max_length=64, default="", blank=True)
+    is_offered = models.BooleanField(default=False)  # Made for a 402, and nobody's.
     # Who was logged in, or claimed it since; nobody has to be.
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="purchases"

@@ -131,7 +131,8 @@ def _begin(request: HttpRequest, found: Shelf, *, now_s: float) -> Purchase:
         raise AlreadyBought(bought)
     wish = Wish(quote, buyer, access_key_of(asked, buyer), client_network(request))
     # Sent twice, by a double click or by going back: the same purchase.
-    return instructing.begun(wish, now_s=now_s) or instructing.instruct(wish, now_s=now_s)
+    own = Purchase.objects.filter(pk__in=request.session.get(BEGUN, []))
+    return instructing.begun(wish, own, now_s=now_s) or instructing.instruct(wish, now_s=now_s)
 
 
 def _bought(request: HttpRequest, quote: SignedQuote, buyer: str) -> Purchase | None:

@@ -2,11 +2,11 @@
 what came of them. One round at a time, so that dead endpoints never hold more than one worker.
 """
 
-from collections import Counter
+from itertools import islice, zip_longest
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Min
 from django.utils.translation import gettext as _
 
 from billing import posting
@@ -17,7 +17,6 @@ from billing.webhooks.sending import Message, Outcome, send_all
 
 AT_ONCE = 50
 AT_ONCE_PER_ENDPOINT = 5  # A dead one does not hold up the others.
-LOOKED_AT = 500
 SENDING_SECONDS = 30  # A round that lasts longer has died.
 LOG_MAX = 10
 KEPT = 200  # Of each endpoint, beside those that wait.
@@ -45,13 +44,14 @@ def _claim(*, now_s: float) -> list[WebhookDelivery]:
     if leased.filter(sending_until_ms__gt=now_ms).exists():
         return []
     due = WebhookDelivery.objects.filter(due_at_ms__lte=now_ms).order_by("due_at_ms")
-    chosen: list[WebhookDelivery] = []
-    of_endpoint: Counter[int] = Counter()
-    for delivery in due.select_related("endpoint")[:LOOKED_AT]:
-        if len(chosen) < AT_ONCE and of_endpoint[delivery.endpoint_id] < AT_ONCE_PER_ENDPOINT:
-            of_endpoint[delivery.endpoint_id] += 1
-            chosen.append(delivery)
-    return [each for each in chosen if _is_ours(each, now_ms, lease_ms)]
+    # By endpoint, not by row: what one of them has waiting must not fill what is looked at.
+    oldest = due.order_by().values_list("endpoint").annotate(first=Min("due_at_ms"))
+    queues = [
+        due.filter(endpoint=endpoint).select_related("endpoint")[:AT_ONCE_PER_ENDPOINT]
+        for endpoint, _first in oldest.order_by("first")[:AT_ONCE]
+    ]
+    turns = (each for turn in zip_longest(*queues) for each in turn if each is not None)
+    return [each for each in islice(turns, AT_ONCE) if _is_ours(each, now_ms, lease_ms)]
 
 
 def _is_ours(delivery: WebhookDelivery, now_ms: int, lease_ms: int) -> bool:
@@ -69,7 +69,8 @@ def _message(delivery: WebhookDelivery, *, now_s: float) -> Message:
         secrets.append(endpoint.former_secret)
     signed = webhooks.headers(secrets, message_id=delivery.pk, timestamp=int(now_s), body=body)
     more = {"content-type": "application/json", "user-agent": USER_AGENT}
-    return Message(endpoint.url, {**signed, **more}, body)
+    is_sellers = endpoint.provider_id is not None
+    return Message(endpoint.url, {**signed, **more}, body, is_sellers)
 
 
 def _note(delivery: WebhookDelivery, outcome: Outcome, *, now_s: float) -> None:

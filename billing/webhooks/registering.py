@@ -35,7 +35,7 @@ def register(
     owner: Owner, url: str, *, events: Sequence[str], description: str = "", now_s: float
 ) -> WebhookEndpoint:
     """Raises AddressRefused, Unresolvable, TooManyEndpoints: each says why, for whoever asked."""
-    check(url)
+    check(url, is_seller=isinstance(owner, Provider))
     if of(owner).count() >= ENDPOINTS_MAX:
         raise TooManyEndpoints(f"At most {ENDPOINTS_MAX} addresses: remove one first.")
     whose = {"provider": owner} if isinstance(owner, Provider) else {"user_id": owner.pk}
@@ -75,13 +75,16 @@ def place_of(url: str) -> Place:
     return place
 
 
-def policy() -> Policy:
-    return Policy.of(settings.UPSTREAM_NETWORKS, settings.OWN_ADDRESSES)
+def policy(*, is_seller: bool) -> Policy:
+    """What staff opened for the upstreams of providers is not open to whoever signs up."""
+    networks = settings.UPSTREAM_NETWORKS if is_seller or not settings.PRODUCTION else ()
+    return Policy.of(networks, settings.OWN_ADDRESSES)
 
 
-def check(url: str) -> None:
+def check(url: str, *, is_seller: bool) -> None:
     place_of(url)
-    check_upstream(urlsplit(url.strip())._replace(query="").geturl(), policy())
+    address = urlsplit(url.strip())._replace(query="").geturl()
+    check_upstream(address, policy(is_seller=is_seller))
 
 
 def _new_secret() -> str:

@@ -22,6 +22,8 @@ class Message:
     url: str
     headers: Mapping[str, str]
     body: bytes
+    is_sellers: bool = False
+    """A provider's endpoint, which may be where upstreams may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ async def _send(message: Message) -> Outcome:
 
 async def _post(message: Message) -> int:
     place = place_of(message.url)
-    address = str((await resolve(place, policy()))[0])
+    address = str((await resolve(place, policy(is_seller=message.is_sellers)))[0])
     named = httpx.URL(message.url)
     async with httpx.AsyncClient(
         timeout=httpx.Timeout(SECONDS, connect=CONNECT_SECONDS),

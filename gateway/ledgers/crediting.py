@@ -1,8 +1,9 @@
 """What a lost machine had leased, given back because staff decided so.
 
 Nobody can know how much of it was served. Its last word is in the lease rows, at most two seconds
-of use old; all above that is credited. Only after the lease time: from half of it on the machine,
-should it still run, spends nothing, and when it comes back it finds its node gone.
+of use old, or what is leased to who uses little: a thousandth of what was left, 64 quanta at most.
+All above that is credited. Only after the lease time: from half of it on the machine, should it
+still run, spends nothing, and when it comes back it finds its node gone.
 """
 
 from uuid import UUID

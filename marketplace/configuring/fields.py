@@ -14,7 +14,7 @@ from marketplace.models import Provider, Route, RouteQuote, Service
 
 PROVIDER = ("name", "about")
 # Where a service stands is staff's business; its category and provider are rows of their own.
-NOT_OF_A_SERVICE = {"provider", "category", "host", "root_path"}
+NOT_OF_A_SERVICE = {"provider", "category", "featured", "host", "root_path"}
 ROUTE: tuple[str, ...] = (
     "slug",
     "name",

@@ -71,6 +71,8 @@ def _filled(path: str, parameter: Parameter, value: str) -> str:
         if value in {".", ".."}:
             raise Incomplete(f"{parameter.name} cannot be dots alone.")
         return path.replace(hole, quote(value, safe=""))
+    if {".", ".."} & set(value.split("/")):
+        raise Incomplete(f"{parameter.name} cannot have dots alone between slashes.")
     rest = quote(value.lstrip("/"), safe="/")
     return path.replace(hole, rest) if rest else path.replace(f"/{hole}", "") or "/"
 

@@ -43,3 +43,10 @@ def test_old_letters_are_forgotten(carla: User) -> None:
     posting.post(carla, "Subject", "Body", key="k", now_s=NOW_S)
     assert posting.tidy(now_s=NOW_S + 90 * 86_400) == 0
     assert posting.tidy(now_s=NOW_S + 90 * 86_400 + 1) == 1
+
+
+def test_line_break_in_a_name_stops_no_letter(carla: User) -> None:
+    posting.post(carla, "One\nTwo ends", "b", key="1", now_s=1)
+    posting.post(carla, "Fine", "b", key="2", now_s=1)
+    posting.send_due(now_s=2)
+    assert [each.subject for each in mail.outbox] == ["One Two ends", "Fine"]

@@ -59,3 +59,23 @@ def test_queries_do_not_grow(client: Client) -> None:
     with CaptureQueriesContext(connection) as queries:
         page(client)
     assert len(queries) <= 4
+
+
+@pytest.mark.parametrize(
+    ("website", "proven"),
+    [
+        ("https://alba.example/about", True),
+        ("https://www.alba.example/", True),
+        ("https://evilalba.example/", False),
+        ("https://alba.example.org/", False),
+    ],
+)
+def test_proven_domain_says_nothing_of_another_website(
+    client: Client, website: str, proven: bool
+) -> None:
+    alba = shop.stall().route.service.provider
+    Provider.objects.update(website=website)
+    DomainProof.objects.create(
+        provider=alba, domain="alba.example", checked_at=shop.NOW, proven_at=shop.NOW
+    )
+    assert ("not verified" not in page(client, ALBA)) is proven

@@ -15,6 +15,7 @@ from billing.account.proving import ATTEMPTS_PER_NETWORK_MINUTE
 from billing.domain import logins
 from billing.models import GrantedToken, Purchase
 from billing.pages import addresses
+from billing.pages.checkout import BEGUN
 from gateway.domain import ed25519
 from gateway.models import GrantLedger, LimiterLedger, RecentCall, Revocation
 from marketplace.models import Route, Service
@@ -239,13 +240,19 @@ def test_guesses_are_counted(client: Client) -> None:
     assert "times a minute" in page
 
 
-def test_grant_of_a_session_is_claimed_once(carla: Buyer) -> None:
+def test_grant_is_claimed_once_by_who_began_it_and_by_no_token(carla: Buyer) -> None:
     purchase = granted(person("wallet of nobody"))
     token = access_token(GrantedToken.objects.get().token, person("wallet of nobody"))
     dora = buyer("dora")
     for who in (carla, dora):
         who.client.post("/account/token/", {"token": token})
+        assert who.client.post(page_of(purchase, "claim/")).status_code == 302
+    purchase.refresh_from_db()
+    assert purchase.owner is None  # A token may be lent.
     for who in (carla, dora):
+        session = who.client.session
+        session[BEGUN] = [purchase.pk]
+        session.save()
         assert who.client.post(page_of(purchase, "claim/")).status_code == 302
     purchase.refresh_from_db()
     assert purchase.owner == carla.user

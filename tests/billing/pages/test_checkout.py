@@ -4,10 +4,12 @@ import re
 import time
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
+from billing import instructing
 from billing.domain import errors
 from billing.models import Purchase
 from gateway.domain import jws
@@ -191,3 +193,32 @@ def test_friendbot_is_the_sandbox_s_alone(till: Till, settings: Settings) -> Non
     assert till.browser.post("/checkout/friendbot", {**asked, "account": "G"}).status_code == 400
     settings.CHAIN = chains.chain("testnet", contract=settings.CHAIN.contract)
     assert till.browser.post("/checkout/friendbot", asked).status_code == 404
+
+
+@pytest.mark.parametrize("stranger_is_first", [True, False])
+def test_stranger_comes_by_no_purchase_that_was_offered_to_a_buyer(
+    till: Till, stranger_is_first: bool
+) -> None:
+    """Quote, account and access key are public: they show nobody to be its buyer."""
+    mallory = Client()
+    mallory.force_login(User.objects.create_user("mallory"))
+
+    def offered() -> str:
+        now_s = time.time()
+        told = instructing.signable("weather/forecast", BUYER.address, "9.9.9.9/32", now_s=now_s)
+        assert told is not None
+        return str(told["id"])
+
+    def begun() -> None:
+        form = {"buyer": BUYER.address, "digest": till.digest()}
+        assert mallory.post(CHECKOUT, form).status_code == 302
+
+    if stranger_is_first:
+        begun()
+        purchase_id = offered()
+    else:
+        purchase_id = offered()
+        begun()
+    assert offered() == purchase_id
+    assert Purchase.objects.get(pk=purchase_id).owner is None
+    assert mallory.get(f"/account/grants/{purchase_id}/").status_code == 404

@@ -194,3 +194,15 @@ def test_letter_without_an_address_is_not_written(carla: User) -> None:
     carla.refresh_from_db()
     assert not posting.post(carla, "s", "b", key="k", now_s=NOW_S)
     assert not Letter.objects.exists()
+
+
+def test_what_one_endpoint_has_waiting_holds_up_no_other(
+    carla: User, endpoint: WebhookEndpoint, listener: Listener
+) -> None:
+    dora = User.objects.create_user("dora")
+    theirs = registering.register(dora, listener.url, events=[], now_s=NOW_S)
+    for number in range(60):
+        told(carla, key=str(number))
+    told(dora, key="hers", now_s=NOW_S + 1)
+    delivering.deliver_due(now_s=NOW_S + 2)
+    assert WebhookDelivery.objects.get(endpoint=theirs).state == "delivered"

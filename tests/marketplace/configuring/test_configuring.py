@@ -221,3 +221,12 @@ def test_document_of_the_documentation_is_one(db: None) -> None:
     document = text.partition("```json\n")[2].partition("```")[0]
     owner = shop.provider("Alba")
     assert len(configuring.plan(owner, configuring.read(document.encode())).changes) == 5
+
+
+def test_provider_does_not_put_itself_first(alba: Provider) -> None:
+    def feature(services: Any) -> None:
+        services[0]["featured"] = True
+
+    with pytest.raises(Refused):
+        apply(alba, changed(alba, feature))
+    assert not Service.objects.filter(featured=True).exists()

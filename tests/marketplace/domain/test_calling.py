@@ -62,3 +62,10 @@ def test_a_body_is_there_where_it_is_needed_and_bounded() -> None:
         with pytest.raises(Incomplete):
             build(needed, {"body": written})
     assert build(operation(), {"body": "ignored"}).body is None
+
+
+@pytest.mark.parametrize("value", ["../admin", "a/../../metrics", "./a", "a/.."])
+def test_the_rest_of_a_path_leads_nowhere_else(value: str) -> None:
+    asked = operation(Parameter("path", "path", False, "", {}), path="/v1/{path}")
+    with pytest.raises(Incomplete):
+        build(asked, {"path:path": value})
