@@ -18,6 +18,11 @@ CATALOGUE_SECONDS = 60.0
 RECONCILE_SECONDS = HOUR_SECONDS = 3600.0  # The network keeps a week.
 STALE_SECONDS = 10  # Of a tick: the next one asks for the same rows.
 
+
+def _each(task: str, seconds: float, *, expires: float = STALE_SECONDS) -> dict[str, object]:
+    return {"task": task, "schedule": seconds, "options": {"expires": expires}}
+
+
 app = Celery("apicharge", broker=settings.REDIS_URL or "memory://localhost/")
 app.conf.update(
     accept_content=["json"],
@@ -41,86 +46,28 @@ app.conf.update(
     beat_schedule_filename=str(settings.HOME / "beat" / "schedule"),
     beat_max_loop_interval=1,
     beat_schedule={
-        "advance due purchases": {
-            "task": "billing.tasks.advance_due",
-            "schedule": 1.0,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "follow payments": {
-            "task": "billing.tasks.follow",
-            "schedule": 0.5,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "top up channels": {
-            "task": "billing.tasks.top_up",
-            "schedule": TIDY_SECONDS,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "tidy up": {
-            "task": "billing.tasks.tidy",
-            "schedule": TIDY_SECONDS,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "tell webhooks and send mail": {
-            "task": "billing.tasks.deliver",
-            "schedule": 2.0,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "notice what is nearly used up or over": {
-            "task": "billing.tasks.notice",
-            "schedule": 10.0,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "end what was suspended": {
-            "task": "billing.tasks.end_grants",
-            "schedule": 1.0,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "compare chain and rows": {
-            "task": "billing.tasks.reconcile",
-            "schedule": RECONCILE_SECONDS,
-            "options": {"expires": RECONCILE_SECONDS},
-        },
-        "sum usage up": {
-            "task": "billing.tasks.sum_usage",
-            "schedule": 20.0,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "visit upstreams": {
-            "task": "apicharge_site.tasks.visit_upstreams",
-            "schedule": CATALOGUE_SECONDS,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "keep the catalogue's figures": {
-            "task": "apicharge_site.tasks.keep_catalogue",
-            "schedule": CATALOGUE_SECONDS,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "forget sessions": {
-            "task": "apicharge_site.tasks.forget_sessions",
-            "schedule": HOUR_SECONDS,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "change payout addresses": {
-            "task": "apicharge_site.tasks.change_payouts",
-            "schedule": TIDY_SECONDS,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "count what plans sell": {
-            "task": "apicharge_site.tasks.count_sales",
-            "schedule": RECONCILE_SECONDS,
-            "options": {"expires": RECONCILE_SECONDS},
-        },
-        "check providers' domains": {
-            "task": "apicharge_site.tasks.check_domains",
-            "schedule": TIDY_SECONDS,
-            "options": {"expires": STALE_SECONDS},
-        },
-        "forget old usage": {
-            "task": "apicharge_site.tasks.forget_usage",
-            "schedule": 10.0,
-            "options": {"expires": STALE_SECONDS},
-        },
+        "advance due purchases": _each("billing.tasks.advance_due", 1.0),
+        "follow payments": _each("billing.tasks.follow", 0.5),
+        "top up channels": _each("billing.tasks.top_up", TIDY_SECONDS),
+        "tidy up": _each("billing.tasks.tidy", TIDY_SECONDS),
+        "tell webhooks and send mail": _each("billing.tasks.deliver", 2.0),
+        "notice what is nearly used up or over": _each("billing.tasks.notice", 10.0),
+        "end what was suspended": _each("billing.tasks.end_grants", 1.0),
+        "compare chain and rows": _each(
+            "billing.tasks.reconcile", RECONCILE_SECONDS, expires=RECONCILE_SECONDS
+        ),
+        "sum usage up": _each("billing.tasks.sum_usage", 20.0),
+        "visit upstreams": _each("apicharge_site.tasks.visit_upstreams", CATALOGUE_SECONDS),
+        "keep the catalogue's figures": _each(
+            "apicharge_site.tasks.keep_catalogue", CATALOGUE_SECONDS
+        ),
+        "forget sessions": _each("apicharge_site.tasks.forget_sessions", HOUR_SECONDS),
+        "change payout addresses": _each("apicharge_site.tasks.change_payouts", TIDY_SECONDS),
+        "count what plans sell": _each(
+            "apicharge_site.tasks.count_sales", RECONCILE_SECONDS, expires=RECONCILE_SECONDS
+        ),
+        "check providers' domains": _each("apicharge_site.tasks.check_domains", TIDY_SECONDS),
+        "forget old usage": _each("apicharge_site.tasks.forget_usage", 10.0),
     },
 )
 app.set_default()

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from pytest_django.fixtures import DjangoAssertNumQueries
 
 from billing import handing_over
 from billing.domain.errors import TokenRefused
@@ -81,3 +82,12 @@ def test_what_was_not_fetched_is_forgotten(bought: Purchase) -> None:
     given(bought, now_s=now_s, place=replace(PLACE, base="/gate/other"))
     assert handing_over.tidy(now_s=now_s) == 0
     assert handing_over.tidy(now_s=now_s + 62) == 2
+
+
+def test_guess_takes_no_writer_s_lock(
+    db: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """One look: a transaction of SQLite's is the lock that the ledger needs."""
+    with django_assert_num_queries(1) as asked:
+        assert handing_over.take("A" * 43, host="x", base="/", now_s=1.0) is None
+    assert asked.captured_queries[0]["sql"].startswith("SELECT")

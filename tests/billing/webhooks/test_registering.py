@@ -62,3 +62,12 @@ def test_endpoint_belongs_to_one(carla: User) -> None:
     for owners in ({}, {"user": carla, "provider": alba}):
         with pytest.raises(IntegrityError), transaction.atomic():
             WebhookEndpoint.objects.create(url="https://x.example/", created_at_s=1, **owners)
+
+
+def test_networks_opened_for_upstreams_are_not_open_to_buyers_in_production(
+    settings: Settings,
+) -> None:
+    settings.UPSTREAM_NETWORKS, settings.PRODUCTION = ["127.0.0.0/8"], True
+    registering.check("https://127.0.0.1:8443/hook", is_seller=True)
+    with pytest.raises(AddressRefused):
+        registering.check("https://127.0.0.1:8443/hook", is_seller=False)
