@@ -31,6 +31,7 @@ test: .venv/developing ## all tests but the long ones
 
 soak: .venv/developing ## the long ones: a million acquires, kills, a failing Redis, 1 GiB bodies
 	$(BIN)/pytest -m soak --timeout 1800
+	$(BIN)/pytest --to-the-letter tests/gateway
 
 autobahn: .venv/developing ## the Autobahn test suite through the gate (needs wstest, or WSTEST="how to run it")
 	$(BIN)/pytest -m soak -rs --timeout 1800 tests/soak/test_autobahn.py

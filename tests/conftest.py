@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import flushing, nursery
+from tests import flushing, nursery, promptness
 
 pytest_plugins = ["tests.databases"]  # One PostgreSQL for the whole run.
 
@@ -19,6 +19,15 @@ SLOW = (
 )
 
 flushing.install()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--to-the-letter", action="store_true", help="hold times exactly: alone here")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--to-the-letter"):
+        promptness.to_the_letter()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,6 @@ import httpx
 import pytest
 import uvloop
 
-from tests.gateway.e2e.stolen import Stolen
 from tests.gateway.e2e.world import World, running
 
 
@@ -21,15 +20,6 @@ def pytest_asyncio_loop_factories(
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with running(World(tmp_path)) as started:
         yield started
-
-
-@pytest.fixture
-async def stolen() -> AsyncIterator[Stolen]:
-    measured = Stolen()
-    watching = asyncio.ensure_future(measured.watch())
-    yield measured
-    watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import time
 import pytest
 
 from gateway.domain.limits import Direction
-from tests.gateway.e2e.stolen import Stolen
 from tests.gateway.e2e.test_cuts import body_of, endless, take_all
 from tests.gateway.e2e.upstreams import Reader, Request, Writer
 from tests.gateway.e2e.world import World, eventually, token
+from tests.promptness import is_to_the_letter, within
 
 SPEED = 1_000_000
 
@@ -27,12 +27,12 @@ async def flood(request: Request, reader: Reader, writer: Writer) -> None:
 
 
 async def arrivals(world: World, presented: str, seconds: float) -> list[tuple[float, int]]:
-    """When how many bytes of a body came, from its first on."""
+    """When how many bytes of a body came, in seconds since it was asked for."""
     reader, writer = await world.connect()
+    began, came = time.monotonic(), list[tuple[float, int]]()
     head = f"GET /gate/files/a HTTP/1.1\r\nHost: x\r\napicharge: {presented}\r\n\r\n"
     writer.write(head.encode())
     await reader.readuntil(b"\r\n\r\n")
-    began, came = time.monotonic(), []
     while (now := time.monotonic()) < began + seconds:
         try:
             piece = await asyncio.wait_for(reader.read(2**20), began + seconds - now)
@@ -40,7 +40,7 @@ async def arrivals(world: World, presented: str, seconds: float) -> list[tuple[f
             break
         came.append((time.monotonic() - began, len(piece)))
     writer.transport.abort()
-    return [(at_s, size) for at_s, size in came if at_s <= seconds]
+    return came
 
 
 async def test_one_stream_is_exact_to_two_percent_over_five_seconds_and_smooth(
@@ -49,11 +49,17 @@ async def test_one_stream_is_exact_to_two_percent_over_five_seconds_and_smooth(
     world.upstream.answering = flood
     grant = world.grant(limits=[sold("down")])
     came = await arrivals(world, token(grant), 5.0)
-    total = sum(size for _, size in came)
-    assert abs(total - 5 * SPEED) <= 0.02 * 5 * SPEED
+    total, took_s = sum(size for _, size in came), came[-1][0]
+    assert total <= 1.02 * took_s * SPEED
+    assert total >= 0.98 * min(took_s, 5.0) * SPEED - late_bytes()
     for from_s, _ in came:
-        within = sum(size for at_s, size in came if from_s <= at_s < from_s + 1)
-        assert within <= 1.3 * SPEED
+        of_a_second = sum(size for at_s, size in came if from_s <= at_s < from_s + 1)
+        assert of_a_second <= 1.3 * SPEED + late_bytes()
+
+
+def late_bytes() -> float:
+    """What a test that was kept waiting may find less at the end, or all at once."""
+    return 0 if is_to_the_letter() else SPEED
 
 
 async def test_streams_of_a_grant_share_what_was_sold(world: World) -> None:
@@ -61,8 +67,9 @@ async def test_streams_of_a_grant_share_what_was_sold(world: World) -> None:
     presented = token(world.grant(limits=[sold("down")]))
     streams = await asyncio.gather(*(arrivals(world, presented, 2.0) for _ in range(4)))
     totals = [sum(size for _, size in came) for came in streams]
-    assert sum(totals) <= 2.0 * SPEED * 1.1
-    assert sum(totals) >= 2.0 * SPEED * 0.9
+    took_s = max(came[-1][0] for came in streams)
+    assert sum(totals) <= 1.1 * took_s * SPEED
+    assert sum(totals) >= 0.9 * 2.0 * SPEED - late_bytes()
     assert min(totals) >= 0.35 * max(totals)
 
 
@@ -70,12 +77,13 @@ async def test_grants_do_not_share(world: World) -> None:
     world.upstream.answering = flood
     tokens = [token(world.grant(limits=[sold("down")])) for _ in range(2)]
     streams = await asyncio.gather(*(arrivals(world, each, 1.5) for each in tokens))
-    assert all(sum(size for _, size in came) >= 1.3 * SPEED for came in streams)
+    totals = [sum(size for _, size in came) for came in streams]
+    assert min(totals) >= 1.3 * SPEED - late_bytes()
 
 
 @pytest.mark.parametrize("direction", ["up", "both"])
 async def test_uploads_are_paced_and_longer_than_the_upstreams_deadline(
-    world: World, stolen: Stolen, direction: str
+    world: World, direction: str
 ) -> None:
     received = 0
 
@@ -98,7 +106,7 @@ async def test_uploads_are_paced_and_longer_than_the_upstreams_deadline(
     writer.write(b"y" * size)
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
     assert time.monotonic() - began >= 2.5
-    assert stolen.elapsed(began) <= 3.2
+    assert time.monotonic() - began <= within(3.2)
     assert head.startswith(b"HTTP/1.1 200")
     # first_byte_ms is 2000 here: time spent pacing is not the upstream's.
     assert received == size
@@ -111,7 +119,7 @@ async def test_the_other_direction_is_not_paced(world: World) -> None:
     assert sum(size for _, size in came) > SPEED
 
 
-async def test_revocation_wins_over_pacing(world: World, stolen: Stolen) -> None:
+async def test_revocation_wins_over_pacing(world: World) -> None:
     world.upstream.answering = flood
     grant = world.grant(limits=[sold("down", 1)])
     taking = asyncio.ensure_future(take_all(world, token(grant)))
@@ -119,7 +127,7 @@ async def test_revocation_wins_over_pacing(world: World, stolen: Stolen) -> None
     began = time.monotonic()
     world.revoke(grant)
     await taking
-    assert stolen.elapsed(began) < 1
+    assert time.monotonic() - began < within(1)
 
 
 async def test_a_quota_is_cut_to_the_byte_and_charges_only_what_was_let_pass(world: World) -> None:
@@ -144,11 +152,11 @@ async def test_a_slow_reader_is_not_starved_by_a_greedy_one(world: World) -> Non
     head = f"GET /gate/files/a HTTP/1.1\r\nHost: x\r\napicharge: {presented}\r\n\r\n"
     writer.write(head.encode())
     await reader.readuntil(b"\r\n\r\n")
-    total, until = 0, time.monotonic() + 2.0
-    while time.monotonic() < until:
-        total += len(await asyncio.wait_for(reader.read(5_000), 2))
+    total, began = 0, time.monotonic()
+    while total < 100_000:
+        total += len(await asyncio.wait_for(reader.read(5_000), within(2)))
         await asyncio.sleep(0.05)
-    assert total >= 100_000
+    assert time.monotonic() - began < within(2)
     assert sum(size for _, size in await greedy) >= 300_000
 
 

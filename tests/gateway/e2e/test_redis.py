@@ -14,6 +14,7 @@ from tests.gateway.e2e.test_bandwidth import arrivals, flood
 from tests.gateway.e2e.test_cuts import endless
 from tests.gateway.e2e.world import World, eventually, running, token
 from tests.gateway.ledgers import test_redis
+from tests.promptness import within
 
 SPEED = 1_500_000
 pytestmark = test_redis.pytestmark
@@ -71,7 +72,7 @@ async def test_concurrency_over_three_gates_comes_back_after_aborts(
         assert sum(b" 200 " in line for line, _ in opened) == 5
         for _, writer in opened:
             writer.transport.abort()
-        await eventually(lambda: all(len(world.gate.watch) == 0 for world in worlds), 4)
+        await eventually(lambda: all(len(world.gate.watch) == 0 for world in worlds), within(4))
         await asyncio.sleep(0.2)
 
 
