@@ -10,18 +10,16 @@ from billing.domain.purchases import PAID
 from billing.domain.refunds import State as RefundState
 from billing.domain.requests import TRANSITIONS, Event, State, before
 from billing.models import Purchase, Refund, RefundRequest
-from billing.webhooks import announcing
+from billing.webhooks import announcing, selling
 from marketplace.domain import plans
-from marketplace.models import Provider, Service
-
-EVENT = "refund.asked"
+from marketplace.models import Provider
 
 
 def ask(purchase: Purchase, *, reason: str, asked_by: str, now_s: float) -> RefundRequest:
     """Raises RefundRefused: nothing is left to give back, or it was asked already."""
     if purchase.state not in PAID or left(purchase) < 1:
         raise RefundRefused(_("Nothing of what was paid is left to refund."))
-    provider = _provider_of(purchase)
+    provider = selling.provider_of(purchase)
     try:
         with transaction.atomic():
             request = RefundRequest.objects.create(
@@ -95,7 +93,7 @@ def _tell(provider: Provider, request: RefundRequest, *, now_s: float) -> None:
         _("A buyer asks for a refund of %(price)s") % {"price": price},
         _("Grant: %(grant)s\nRoute: %(route)s\n\n%(reason)s\n\nAnswer in your provider area.")
         % {"grant": purchase.pk, "route": purchase.route, "reason": request.reason},
-        key=f"{EVENT}:{request.pk}",
+        key=f"{selling.ASKED}:{request.pk}",
         now_s=now_s,
     )
     content = {
@@ -105,10 +103,6 @@ def _tell(provider: Provider, request: RefundRequest, *, now_s: float) -> None:
         "asset": purchase.asset_code,
         "reason": request.reason,
     }
-    announcing.announce(provider, EVENT, content, key=f"{EVENT}:{request.pk}", now_s=now_s)
-
-
-def _provider_of(purchase: Purchase) -> Provider | None:
-    slug = purchase.route.partition("/")[0]
-    found = Service.objects.filter(slug=slug).select_related("provider__owner").first()
-    return found.provider if found else None
+    announcing.announce(
+        provider, selling.ASKED, content, key=f"{selling.ASKED}:{request.pk}", now_s=now_s
+    )

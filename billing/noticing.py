@@ -1,4 +1,5 @@
-"""Telling buyers, by mail and webhook, that a grant is nearly used up or nearly over.
+"""Telling buyers, by mail and webhook, that a grant is nearly used up or nearly over; and sellers,
+by webhook, that a limit of it is used up, or that it ended.
 
 Two looks, each at a bounded number of rows, and none at the gate's cost. Usage rows of the last
 minutes say which grants were used, so only those are compared with their ledgers. The end of a
@@ -6,7 +7,7 @@ grant is known, so its row says when to look next (`Purchase.notice_due_at_s`). 
 a row of its own, so it is told once, however often and by however many workers it is looked at.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,11 +22,12 @@ from billing.domain import notices
 from billing.domain.notices import DAY_S
 from billing.models import Notice, NoticeChoice, Purchase
 from billing.models.notices import everything
-from billing.webhooks import announcing
+from billing.shops import telling
+from billing.webhooks import announcing, selling
 from gateway.domain.limits import Quota, is_quota
 from gateway.ledgers import reading
 from gateway.ledgers.reading import GrantUsage
-from gateway.models import Lease, Revocation, UsageMinute
+from gateway.models import Revocation, UsageMinute
 
 USED_WITHIN = timedelta(minutes=3)
 LOOKED_AT_ONCE, TURNS = 500, 10
@@ -67,14 +69,16 @@ def look_at_used(*, now_s: float) -> int:
     ids = list(rows.values_list("grant", flat=True).distinct()[:LOOKED_AT_ONCE])
     # A round that did not come to the end goes on there; the next one begins anew.
     cache.set(CURSOR, ids[-1] if len(ids) == LOOKED_AT_ONCE else "", CURSOR_SECONDS)
-    known = _known(ids)
-    usages = reading.usages_of(known, now_s)
+    found = Purchase.objects.select_related("owner").in_bulk(ids)
+    known = _known(found.values())
+    usages = reading.usages_of(found, now_s)
     choices, before = _choices(known.values()), _told_before(known)
     for pk, usage in usages.items():
-        _look_again_in_time(known[pk].purchase, usage, now_s=now_s)
-        for told in _limits(known[pk].purchase, usage, now_s=now_s):
+        _look_again_in_time(found[pk], usage, now_s=now_s)
+        for told in _limits(found[pk], usage, now_s=now_s) if pk in known else ():
             if (pk, f"{told.name}:{told.moments[-1]}") not in before:
                 _tell(known[pk], told, choices, now_s=now_s)
+    telling.tell_used_up(found, usages, now_s=now_s)
     return len(ids)
 
 
@@ -82,12 +86,13 @@ def look_at_ends(*, now_s: float) -> int:
     """Grants whose moment has come. How many."""
     due = Purchase.objects.filter(notice_due_at_s__lte=int(now_s)).order_by("notice_due_at_s")
     ids = list(due.values_list("pk", flat=True)[:LOOKED_AT_ONCE])
-    known = _known(ids)
+    found = Purchase.objects.select_related("owner").in_bulk(ids)
+    known = _known(found.values())
     usages = reading.usages_of(ids, now_s)
     revoked = Revocation.objects.filter(grant__in=ids, token="")
     over = set(revoked.values_list("grant", flat=True))
     choices = _choices(known.values())
-    for purchase in Purchase.objects.filter(pk__in=ids):
+    for purchase in found.values():
         usage = None if purchase.pk in over else usages.get(purchase.pk)
         if usage is None:
             _look_again(purchase, None)
@@ -96,6 +101,8 @@ def look_at_ends(*, now_s: float) -> int:
         if owned is not None and (told := _ending(purchase, usage, now_s=now_s)):
             _tell(owned, told, choices, now_s=now_s)
         ends_s, lasts_s = _end(purchase, usage)
+        if ends_s <= now_s:
+            selling.ended(purchase, because=selling.EXPIRED, at_s=ends_s, now_s=now_s)
         _look_again(purchase, notices.next_look_s(ends_s, lasts_s=lasts_s, now_s=now_s))
     return len(ids)
 
@@ -109,9 +116,8 @@ def first_look_s(purchase: Purchase, expires_at_s: int, *, now_s: float) -> int 
     return notices.next_look_s(expires_at_s, lasts_s=lasts_s, now_s=now_s)
 
 
-def _known(ids: Iterable[str]) -> dict[str, Known]:
+def _known(found: Collection[Purchase]) -> dict[str, Known]:
     """Of these the grants of somebody who can be told: its owner, or whose wallet bought it."""
-    found = list(Purchase.objects.filter(pk__in=list(ids)).select_related("owner"))
     buyers = {purchase.buyer for purchase in found if purchase.owner_id is None}
     wallets = Wallet.objects.filter(address__in=buyers).select_related("user")
     users = {wallet.address: wallet.user for wallet in wallets}
@@ -163,7 +169,7 @@ def _limits(purchase: Purchase, usage: GrantUsage, *, now_s: float) -> Iterable[
             continue
         used, total = each.used or 0, (each.used or 0) + (each.left or 0)
         moments = notices.passed(used, total)
-        if 100 in moments and _is_out_on_lease(purchase.pk, index):
+        if 100 in moments and telling.is_out_on_lease(purchase.pk, index):
             moments = tuple(moment for moment in moments if moment != 100)
         if moments and now_s < usage.ends_at_s:
             renews = "" if each.renews_at_s is None else f":{int(each.renews_at_s)}"
@@ -201,11 +207,6 @@ def _ending(purchase: Purchase, usage: GrantUsage, *, now_s: float) -> Told | No
     content = {"ends_at": int(ends_s), "started": begun, "within_seconds": moments[-1]}
     # The end of an unused grant and of a used one are told apart.
     return Told(ENDING, f"ends:{'used' if begun else 'unused'}", moments, subject, content)
-
-
-def _is_out_on_lease(grant_id: str, index: int) -> bool:
-    """Then some of it may come back, and is told of in a moment."""
-    return Lease.objects.filter(limiter__grant=grant_id, limiter__index=index).exists()
 
 
 @transaction.atomic

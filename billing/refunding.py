@@ -16,8 +16,9 @@ from billing.domain.purchases import PAID
 from billing.domain.refunds import COUNTED, OPEN, TRANSITIONS, Event, State, Transfer
 from billing.models import Purchase, Refund
 from billing.rails.port import Absent, TransferFailed, Transferred
+from billing.webhooks import selling
 from gateway.ledgers import revoking
-from marketplace.models import Provider, Service
+from marketplace.models import Provider
 
 SIGN_WITHIN_SECONDS = 900
 RESEND_SECONDS = 5.0
@@ -37,7 +38,7 @@ def prepare(  # noqa: PLR0913 - what a provider decides
 ) -> Refund:
     """A transfer for the provider to sign. `seller`: only of purchases that this provider sold."""
     purchase = Purchase.objects.filter(pk=purchase_id).first()
-    provider = None if purchase is None else _provider_of(purchase)
+    provider = None if purchase is None else selling.provider_of(purchase)
     if purchase is None or (seller is not None and provider != seller):
         raise NotFound("There is no such purchase.")
     _check(purchase, amount)
@@ -102,8 +103,9 @@ def _look_after(refund: Refund, *, now_s: float) -> None:
                 moved = _move(refund, Event.PAY, now_s=now_s, ledger=ledger, due_at_ms=None)
                 if moved:
                     asking.paid(refund.purchase_id, now_s=now_s)
-                if moved and refund.ends_grant:
-                    revoking.revoke(refund.purchase_id)
+                if moved and refund.ends_grant and revoking.revoke(refund.purchase_id):
+                    why = selling.REFUNDED
+                    selling.ended(refund.purchase, because=why, at_s=now_s, now_s=now_s)
         case TransferFailed(ledger, detail):
             changes = {"ledger": ledger, "problem": detail[:300], "due_at_ms": None}
             _move(refund, Event.FAIL, now_s=now_s, **changes)
@@ -176,9 +178,3 @@ def _move(refund: Refund, event: Event, *, now_s: float, **changes: object) -> b
 
 def _transfer(refund: Refund) -> Transfer:
     return Transfer(refund.payer, refund.receiver, refund.asset, refund.amount)
-
-
-def _provider_of(purchase: Purchase) -> Provider | None:
-    slug = purchase.route.partition("/")[0]
-    service = Service.objects.filter(slug=slug).select_related("provider").first()
-    return None if service is None else service.provider

@@ -18,7 +18,7 @@ from billing import (
     vouchers,
 )
 from billing.domain.errors import NetworkUnavailable
-from billing.shops import summing
+from billing.shops import outages, summing
 from billing.webhooks import delivering
 
 
@@ -52,7 +52,9 @@ def tidy() -> None:
 
 @shared_task(ignore_result=True)
 def notice() -> None:
-    noticing.look(now_s=time.time())
+    now_s = time.time()
+    noticing.look(now_s=now_s)
+    outages.look(now_s=now_s)
 
 
 @shared_task(ignore_result=True)

@@ -3,6 +3,8 @@
 from django.db import transaction
 
 from billing import auditing
+from billing.models import Purchase
+from billing.webhooks import selling
 from gateway.ledgers import revoking
 
 
@@ -18,4 +20,7 @@ def withdraw(grant_id: str, token_id: str = "", *, actor: str, now_s: float) -> 
         actor=actor,
         detail={"token": token_id},
     )
+    if not token_id:
+        for purchase in Purchase.objects.filter(pk=grant_id):
+            selling.ended(purchase, because=selling.WITHDRAWN, at_s=now_s, now_s=now_s)
     return True

@@ -21,7 +21,6 @@ from billing.webhooks import announcing, registering
 from billing.webhooks.registering import TooManyEndpoints
 from gateway.addresses import AddressRefused, Unresolvable
 
-TEST = "webhook.test"
 EVENTS = (noticing.LIMIT, noticing.ENDING)
 SHOWN = 50
 MOMENTS = (
@@ -132,8 +131,10 @@ def change(request: HttpRequest, pk: int, act: str) -> HttpResponse:
         messages.success(request, _("Removed. It is told nothing more."))
         return redirect("dashboard:notices")
     if act == "test":
-        announcing.tell([endpoint], TEST, {}, key=f"{TEST}:{now_s}", now_s=now_s)
-        messages.success(request, _("A test message is on its way."))
+        if announcing.test(endpoint, now_s=now_s):
+            messages.success(request, _("A test message is on its way."))
+        else:
+            messages.error(request, _("Enough tests for now: try again in a minute."))
     elif act == "secret":
         registering.replace_secret(endpoint, now_s=now_s)
         messages.success(request, _("Replaced. For a day messages are signed by both secrets."))

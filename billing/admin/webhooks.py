@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
@@ -20,7 +21,6 @@ from marketplace.admin import desk
 from marketplace.console import Screen
 from marketplace.models import Provider
 
-TEST = "webhook.test"
 SHOWN = 50
 Act = Callable[[HttpRequest, WebhookEndpoint, float], str]
 
@@ -33,7 +33,7 @@ class EndpointForm(forms.Form):
     )
     events = forms.MultipleChoiceField(
         label=gettext_lazy("What it is told (none ticked: everything)"),
-        choices=[(each, each) for each in EVENTS],
+        choices=[(each, format_lazy("{}: {}", each, said)) for each, said in EVENTS.items()],
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
@@ -92,8 +92,9 @@ def _act(request: HttpRequest, provider: Provider, endpoint: WebhookEndpoint) ->
 
 
 def _test(_request: HttpRequest, endpoint: WebhookEndpoint, now_s: float) -> str:
-    announcing.tell([endpoint], TEST, {}, key=f"{TEST}:{now_s}", now_s=now_s)
-    return _("A test message is on its way.")
+    if announcing.test(endpoint, now_s=now_s):
+        return _("A test message is on its way.")
+    return _("Enough tests for now: try again in a minute.")
 
 
 def _replay(request: HttpRequest, endpoint: WebhookEndpoint, now_s: float) -> str:

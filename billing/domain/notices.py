@@ -1,4 +1,4 @@
-"""When a buyer is told that a grant is nearly used up, or nearly over. Each only once."""
+"""When a buyer is told that a grant is nearly used up or over, and its seller that it is over."""
 
 from collections.abc import Iterable
 
@@ -29,8 +29,8 @@ def near_end(left_s: float, *, lasts_s: float) -> tuple[int, ...]:
 
 
 def next_look_s(ends_at_s: float, *, lasts_s: float, now_s: float) -> int | None:
-    """When the next such moment comes; None: no more."""
-    moments = [ends_at_s - before for before in _within(lasts_s)]
+    """When the next such moment comes, or the end itself; None: it is over."""
+    moments = [ends_at_s - before for before in (*_within(lasts_s), 0)]
     return int(next((moment for moment in moments if moment > now_s), 0)) or None
 
 

@@ -21,7 +21,7 @@ from billing.models.purchases import (
     Purchase,
 )
 from billing.models.refunds import Refund
-from billing.models.shops import GrantDay, RouteDay, SummedUntil
+from billing.models.shops import GrantDay, Outage, RouteDay, ShopNotice, SummedUntil
 from billing.models.vouchers import Redemption, Voucher
 from billing.models.webhooks import WebhookDelivery, WebhookEndpoint
 from billing.models.wishes import RefundRequest, ServiceReport
@@ -29,7 +29,7 @@ from billing.models.wishes import RefundRequest, ServiceReport
 __all__ = ["AuditEntry", "AuditHead", "ChainTransaction", "ChannelAccount", "Discrepancy"]
 __all__ += ["OPEN_PER_BUYER", "EventCursor", "GrantedToken", "IdempotentRequest", "Payment"]
 __all__ += ["Redemption", "Voucher"]
-__all__ += ["GrantDay", "RouteDay", "SummedUntil"]
+__all__ += ["GrantDay", "Outage", "RouteDay", "ShopNotice", "SummedUntil"]
 __all__ += ["Letter", "Purchase", "Refund", "WebhookDelivery", "WebhookEndpoint"]
 __all__ += ["HandOver", "RefundRequest", "ServiceReport"]
 __all__ += ["Notice", "NoticeChoice"]

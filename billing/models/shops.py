@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from marketplace.models import Provider, Service
+
 
 class SummedUntil(models.Model):
     """How far usage is summed up: one row, locked by whoever goes on."""
@@ -68,3 +70,52 @@ class GrantDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.grant} on {self.day}"
+
+
+class ShopNotice(models.Model):
+    """What a provider was told of one of its grants: that it ended, or which limit is used up."""
+
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="+")
+    event = models.CharField(max_length=32)
+    subject = models.CharField(max_length=80)  # The grant, and the number of the limit.
+    told_at_s = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject", "event", "provider"], name="told_once_of_a_shop"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(event__in=["grant.used_up", "grant.ended"]),
+                name="shop_notice_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.subject}"
+
+
+class Outage(models.Model):
+    """A service of which two probes in a row had no answer, until one has."""
+
+    service = models.ForeignKey(Service, models.CASCADE, related_name="+")
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["service", "began_at"], name="one_outage_at_a_moment"),
+            models.UniqueConstraint(
+                fields=["service"],
+                condition=models.Q(ended_at__isnull=True),
+                name="one_open_outage_of_a_service",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ended_at__isnull=True)
+                | models.Q(ended_at__gt=models.F("began_at")),
+                name="outage_ends_after_it_began",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service_id} since {self.began_at:%Y-%m-%d %H:%M}"

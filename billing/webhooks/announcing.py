@@ -13,7 +13,10 @@ from django.db.models import Q
 from billing.domain.webhooks import State
 from billing.models import WebhookDelivery, WebhookEndpoint
 from billing.webhooks.registering import Owner, of
+from marketplace import throttling
 
+TEST = "webhook.test"
+TESTS_A_MINUTE = 6  # Of all endpoints of one owner.
 WAITING_MAX = 1_000  # Of one endpoint; beyond it events are lost, and its page says so.
 
 
@@ -50,6 +53,14 @@ def tell(
     ]
     WebhookDelivery.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
+
+
+def test(endpoint: WebhookEndpoint, *, now_s: float) -> bool:
+    """False where its owner has had enough of them sent for now."""
+    whose = f"{endpoint.user_id}:{endpoint.provider_id}"
+    if not throttling.allows(TEST, whose, limit=TESTS_A_MINUTE, window_s=60, now_s=now_s):
+        return False
+    return bool(tell([endpoint], TEST, {}, key=f"{TEST}:{now_s}", now_s=now_s))
 
 
 def waiting(endpoint: WebhookEndpoint) -> int:

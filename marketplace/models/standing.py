@@ -75,6 +75,11 @@ class Standing(models.Model):
             models.Index(
                 fields=["service"], condition=Q(listed=True, featured=True), name="listed_featured"
             ),
+            models.Index(
+                fields=["service"],
+                condition=Q(listed=True, down_since__isnull=False),
+                name="listed_and_down",
+            ),
             models.Index(fields=["probe_due_s"], condition=Q(listed=True), name="listed_to_probe"),
         ]
 

@@ -55,5 +55,6 @@ def test_next_look_is_the_next_moment() -> None:
 
     assert look(0) == 1_000_000 - DAY
     assert look(1_000_000 - DAY) == 1_000_000 - HOUR
-    assert look(1_000_000 - HOUR) is None
-    assert look(0, lasts_s=HOUR) is None
+    assert look(1_000_000 - HOUR) == 1_000_000
+    assert look(0, lasts_s=HOUR) == 1_000_000
+    assert look(1_000_000) is None

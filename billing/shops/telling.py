@@ -1,0 +1,43 @@
+"""Limits of a shop's grants that are used up, told to the shop once each.
+
+Of the grants that were used lately, which is what the look at buyers' notices has read anyway.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from billing.models import Purchase, ShopNotice
+from billing.webhooks import selling
+from gateway.domain.limits import Quota, is_quota
+from gateway.ledgers.reading import GrantUsage
+from gateway.models import Lease
+
+
+def tell_used_up(
+    purchases: Mapping[str, Purchase], usages: Mapping[str, GrantUsage], *, now_s: float
+) -> int:
+    found = [(pk, *each) for pk, usage in usages.items() for each in _used_up(usage, now_s=now_s)]
+    if not found:
+        return 0
+    subjects = [f"{pk}:{index}" for pk, index, _limit in found]
+    before = ShopNotice.objects.filter(event=selling.USED_UP, subject__in=subjects)
+    known = set(before.values_list("subject", flat=True))
+    fresh = [each for each in found if f"{each[0]}:{each[1]}" not in known]
+    providers = selling.providers_of([purchases[pk] for pk, *_ in fresh]) if fresh else {}
+    return sum(
+        selling.used_up(providers[pk], purchases[pk], index, limit, now_s=now_s)
+        for pk, index, limit in fresh
+        if pk in providers and not is_out_on_lease(pk, index)
+    )
+
+
+def is_out_on_lease(grant_id: str, index: int) -> bool:
+    """Then some of it may come back, and is told of in a moment."""
+    return Lease.objects.filter(limiter__grant=grant_id, limiter__index=index).exists()
+
+
+def _used_up(usage: GrantUsage, *, now_s: float) -> Iterator[tuple[int, Quota]]:
+    if now_s >= usage.ends_at_s:
+        return
+    for index, each in enumerate(usage.limits):
+        if is_quota(each.limit) and each.left == 0:
+            yield index, each.limit
