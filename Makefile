@@ -15,10 +15,10 @@ TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
 INSTALL := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
-.PHONY: help demo run test autobahn check bench contract contract-test messages fmt soak requirements clean
+.PHONY: help demo run test autobahn h2spec check bench contract contract-test messages fmt soak requirements clean
 
 help: ## what can be done here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/installed ## sell access to an API on a sandbox network and gate it: a transcript, then the end
 	@$(BIN)/python manage.py demo
@@ -35,6 +35,9 @@ soak: .venv/developing ## the long ones: a million acquires, kills, a failing Re
 
 autobahn: .venv/developing ## the Autobahn test suite through the gate (needs wstest, or WSTEST="how to run it")
 	$(BIN)/pytest -m soak -rs --timeout 1800 tests/soak/test_autobahn.py
+
+h2spec: .venv/developing ## HTTP/2's conformance suite against the gate (needs h2spec, or H2SPEC="how to run it")
+	$(BIN)/pytest -m soak -rs --timeout 1800 tests/soak/test_h2spec.py
 
 check: .venv/developing ## lint, format, types, migrations
 	$(BIN)/ruff check .

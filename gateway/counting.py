@@ -40,11 +40,23 @@ class Cutter:
         self._framing = Framing()
         self._reservation = reservation
         self._direction = direction
+        self._taken = 0
+        self._counts = True
+
+    def give_up(self) -> None:
+        """They are no messages after all: what was taken for them goes back."""
+        self._counts = False
+        self._reservation.give_back_events(self._taken, self._direction)
+        self._taken = 0
 
     async def pieces(self, data: bytes) -> AsyncIterator[bytes]:
-        places, done = self._framing.begins(data), 0
+        places, done = self._framing.begins(data) if self._counts else [], 0
         while places:
             granted = await self._reservation.take_events(len(places), self._direction)
+            self._taken += granted
+            if not self._counts:  # Since it waited.
+                self.give_up()
+                break
             if not granted:
                 if places[0] > done:
                     yield data[done : places[0]]

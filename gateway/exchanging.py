@@ -93,6 +93,8 @@ class Exchange:
             self.listener.cancel()
         assert self.end is not None
         self.terms.settle(self.end, self.state, self.status, self.said)
+        if self.end is End.CLIENT_GONE:
+            self.terms.allowance.rest()
         self.state = ENDED
 
     def _foreign_cancellations(self) -> int:

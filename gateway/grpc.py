@@ -18,6 +18,7 @@ from gateway.domain.grpc import (
     ending,
     has_failed,
     is_grpc,
+    is_grpc_type,
     timeout_s,
 )
 from gateway.domain.headers import Pair, RequestHead, header
@@ -37,6 +38,37 @@ def is_call(scope: Scope) -> bool:
     return is_http2 and is_grpc(scope["headers"])
 
 
+def counting_up(send: Sender, relay: Relay) -> Sender:
+    """What the client says, each message taken as it begins to pass.
+
+    Whether it said any, the upstream decides: by its kind, or by what it answers. A caller who does
+    not name what he sends may have sent messages all the same.
+    """
+    cutter = Cutter(relay.terms.reservation, Direction.UP)
+
+    async def counted(body: Body) -> AsyncIterator[bytes]:
+        try:
+            async for piece in body():
+                async for passed in cutter.pieces(piece):
+                    yield passed
+        except GateFault as fault:
+            relay.cut(fault.end, fault.detail)
+            raise
+
+    async def sent(asked: Asked, body: Body | None) -> Read:
+        answer = await send(asked, None if body is None else partial(counted, body))
+        if not (asked.cluster.is_grpc or _is_by_grpc(answer)):
+            cutter.give_up()
+        return answer
+
+    return sent
+
+
+def _is_by_grpc(answer: Read) -> bool:
+    items, _ = answer.headers()
+    return any(name == "content-type" and is_grpc_type(value) for name, value in items)
+
+
 class GrpcCall(Relay):
     _is_concluded = False
 
@@ -45,24 +77,6 @@ class GrpcCall(Relay):
     ) -> None:
         super().__init__(scope, receive, send, request, terms)
         self._timeout_s = timeout_s(header(scope["headers"], b"grpc-timeout"))
-
-    def counting(self, send: Sender) -> Sender:
-        """What the client says, each message taken as it begins to pass."""
-
-        async def sent(asked: Asked, body: Body | None) -> Read:
-            return await send(asked, None if body is None else partial(self._counted, body))
-
-        return sent
-
-    async def _counted(self, body: Body) -> AsyncIterator[bytes]:
-        cutter = Cutter(self.terms.reservation, Direction.UP)
-        try:
-            async for piece in body():
-                async for passed in cutter.pieces(piece):
-                    yield passed
-        except GateFault as fault:
-            self.cut(fault.end, fault.detail)
-            raise
 
     def look(self, now: float) -> float:
         timeout_s = self._timeout_s

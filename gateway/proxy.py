@@ -29,7 +29,7 @@ from gateway.domain.errors import FOR_END, Refusal
 from gateway.domain.exchange import End
 from gateway.domain.headers import RequestHead, header, sift
 from gateway.forwarding import upstream_request
-from gateway.grpc import GrpcCall, is_call
+from gateway.grpc import GrpcCall, counting_up, is_call
 from gateway.guarding import Guarding, Pass
 from gateway.identifying import Identified, Identifying
 from gateway.leasing import Leasing
@@ -201,10 +201,10 @@ class Gate:
             if request.cluster.is_grpc and not isinstance(relay, GrpcCall):
                 admitted.settle(charged=False)
                 return self._turn_back(relay, replace(NO_CALL, route=terms.found.match.route.id))
+            if isinstance(relay, GrpcCall) or request.cluster.speaks_http2:
+                sender = counting_up(sender, relay)
             if terms.allowance.counts_events:
                 sender = counting(sender, admitted, request)
-            if isinstance(relay, GrpcCall):
-                sender = relay.counting(sender)
         return relay.run(relay.carry(request, sender, self.watch), self.watch, self.tell)
 
     async def tell(self, exchange: Told) -> None:

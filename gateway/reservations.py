@@ -89,6 +89,11 @@ class Reservation:
         self.events += granted
         return granted
 
+    def give_back_events(self, units: int, direction: Direction) -> None:
+        self.events -= units
+        for supply in self.allowance.messages[direction]:
+            give_back_newest(self._taken, supply.limit, units)
+
     async def cover(self, count: Mapping[str, int]) -> bool:
         """Reserve as often as the units counted so far cost; False: nothing is left for it."""
         return await self.allowance.cover(self._taken, count)

@@ -329,6 +329,11 @@ class Allowance:
     def is_idle(self) -> bool:
         return not self.waiting and (self.standing is None or self.standing.is_idle())
 
+    def rest(self) -> None:
+        """What a client used who left in the middle goes back at the next look."""
+        for supply in self.supplies:
+            supply.rest()
+
     def ended(self, reason: str, now_s: float) -> None:
         """Remembered in the ledger, behind the request."""
         self._desk.record_end(self.grant.id, reason, now_s)

@@ -66,6 +66,11 @@ class Supply:
             return Move.DRAW_AHEAD
         return Move.STAY
 
+    def rest(self) -> None:
+        """Whoever used it has left, so it is idle from now on, unless somebody else uses it."""
+        if not self.holding.open:
+            self.seen, self.busy_at = self.holding.spent, -math.inf
+
     def _used_since_mark(self) -> int:
         return max(0, self.holding.spent - self.mark)
 

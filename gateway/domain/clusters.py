@@ -11,6 +11,8 @@ from gateway.domain.transforms import Transform, transform
 WEIGHT_MAX = 1000
 PROBE_MS_MIN = 100
 PROBES_MAX = 100
+GRPC = ("grpc:", "grpcs:")
+HTTP2 = ("h2:", "h2c:", *GRPC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,13 @@ class Cluster:
         return len(self.places) == 1
 
     @property
+    def speaks_http2(self) -> bool:
+        """Some of it, at least, so that gRPC may pass."""
+        return any(place.url.startswith(HTTP2) for place in self.places)
+
+    @property
     def is_grpc(self) -> bool:
-        return any(place.url.startswith(("grpc:", "grpcs:")) for place in self.places)
+        return any(place.url.startswith(GRPC) for place in self.places)
 
 
 def cluster(service: reading.Object) -> Cluster:

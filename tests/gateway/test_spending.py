@@ -329,6 +329,20 @@ async def test_an_idle_lease_is_closed_when_nothing_can_come_back_to_it(tmp_path
         await eventually(lambda: not house.ledger.leases)
 
 
+async def test_what_a_client_used_who_left_goes_back_at_once(tmp_path: Path) -> None:
+    async with opened(House(tmp_path, Calls(10), Data(DOWN, 1_000_000))) as house:
+        other, leaving = await house.acquire(), await house.acquire()
+        for reservation in (other, leaving):
+            assert reservation.take_bytes(DOWN, 10) == 10
+        for reservation in (leaving, other):
+            assert len(house.ledger.leases) == 2
+            reservation.settle(charged=True)
+            house.allowance.rest()
+        await eventually(lambda: not house.ledger.leases)
+        assert (house.left(0), house.left(1)) == (8, 999_980)
+        (await house.acquire()).settle(charged=True)
+
+
 async def test_stopping_gives_back_all_but_what_is_under_way(tmp_path: Path) -> None:
     house = House(tmp_path, Calls(10), Data(DOWN, 1_000_000))
     async with opened(house):
