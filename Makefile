@@ -11,11 +11,15 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
 # Many tests wait for processes that they started: two workers more than there are cores.
 TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
+# What sessions, throttles, the cache or live pages decide.
+SHARED := tests/accounts tests/billing/account tests/billing/pages tests/billing/api/test_logins.py \
+	tests/billing/test_handing_over.py tests/billing/test_noticing.py tests/billing/test_overseeing.py \
+	tests/marketplace/test_reviewing.py tests/marketplace/test_joining.py tests/marketplace/trying
 # What is never imported need not be compiled.
 INSTALL := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
-.PHONY: help demo run test autobahn h2spec check bench contract contract-test messages fmt soak requirements clean
+.PHONY: help demo run test test-redis autobahn h2spec check bench contract contract-test messages fmt soak requirements clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -28,6 +32,9 @@ run: .venv/installed ## start everything on this machine and stay (PORT, H2_PORT
 
 test: .venv/developing ## all tests but the long ones
 	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
+test-redis: .venv/developing ## the tests of the site's pages once more, with REDIS_URL set
+	$(BIN)/python -m pytest -p tests.sharing -m "not soak and not postgres" -n $(TEST_WORKERS) --dist loadfile $(SHARED)
 
 soak: .venv/developing ## the long ones: a million acquires, kills, a failing Redis, 1 GiB bodies
 	$(BIN)/pytest -m soak --timeout 1800

@@ -170,10 +170,15 @@ REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
     CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}}
     SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+    # No timeout of reads: the layer waits 5 s for a message, and redis-py gives up after 5 s, too.
+    # With a longer one it loses cancellations (asyncio.wait_for before Python 3.12), and a socket
+    # that closes early is followed for ever.
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL]},
+            "CONFIG": {
+                "hosts": [{"address": REDIS_URL, "socket_timeout": None, "socket_keepalive": True}]
+            },
         }
     }
 else:

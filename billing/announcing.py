@@ -3,6 +3,7 @@
 A hint like those to workers: whoever follows a purchase also looks at its row by itself.
 """
 
+import asyncio
 import logging
 
 from asgiref.sync import async_to_sync
@@ -13,6 +14,7 @@ from redis.exceptions import RedisError
 from billing import conf
 
 MOVED = "purchase.moved"
+SECONDS_MAX = 5.0  # The layer's own connections wait without end.
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +30,12 @@ def moved(purchase_id: str) -> None:
 
 
 def _send(purchase_id: str) -> None:
-    layer = get_channel_layer()
     try:
-        async_to_sync(layer.group_send)(group(purchase_id), {"type": MOVED})
+        async_to_sync(_announce)(purchase_id)
     except (RedisError, OSError):
         logger.warning("The channel layer does not answer; pages look at the row by themselves.")
+
+
+async def _announce(purchase_id: str) -> None:
+    async with asyncio.timeout(SECONDS_MAX):
+        await get_channel_layer().group_send(group(purchase_id), {"type": MOVED})

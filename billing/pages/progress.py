@@ -113,7 +113,8 @@ class Progress(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # Channels has
         self._purchase_id = purchase_id
         self._moved = follower().join(purchase_id)
         if conf.conf().announces:
-            await self.channel_layer.group_add(announcing.group(purchase_id), self.channel_name)
+            async with asyncio.timeout(announcing.SECONDS_MAX):
+                await self.channel_layer.group_add(announcing.group(purchase_id), self.channel_name)
         self._following = asyncio.get_running_loop().create_task(self._follow())
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels' signature
@@ -123,7 +124,8 @@ class Progress(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # Channels has
         follower().leave(self._purchase_id, self._moved)
         if conf.conf().announces:
             name = announcing.group(self._purchase_id)
-            await self.channel_layer.group_discard(name, self.channel_name)
+            async with asyncio.timeout(announcing.SECONDS_MAX):
+                await self.channel_layer.group_discard(name, self.channel_name)
 
     async def receive(self, *_: object, **__: object) -> None:
         await self.close()

@@ -1,5 +1,6 @@
 """The socket of a purchase: whose it is, what it tells, and that it ends."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,7 +35,10 @@ async def socket(path: str, *headers: tuple[bytes, bytes]) -> AsyncIterator[Any]
     try:
         yield opened
     finally:
-        await opened.disconnect(timeout=SECONDS)
+        await opened.send_input({"type": "websocket.disconnect", "code": 1000})
+        ended, _ = await asyncio.wait({opened.future}, timeout=SECONDS)
+        assert ended, "Its consumer goes on without it."
+        opened.future.result()
 
 
 async def closed(opened: Any) -> int:
@@ -120,8 +124,9 @@ async def test_following_ends_by_itself(till: Till, monkeypatch: pytest.MonkeyPa
 
 def share_layer(settings: Settings, url: str) -> None:
     backend = "channels_redis.core.RedisChannelLayer"
+    hosts = [{"address": url, "socket_timeout": None}]
     settings.REDIS_URL = url
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": {"hosts": [url]}}}
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": {"hosts": hosts}}}
 
 
 @pytest.mark.skipif(test_redis.SERVER is None, reason="redis-server is not installed")
