@@ -27,14 +27,19 @@ def due_ids(*, now_s: float) -> list[str]:
 def advance(purchase_id: str, *, now_s: float) -> None:
     """Take the row if it is due, and do one thing."""
     now_ms = int(now_s * 1000)
-    row = Purchase.objects.filter(pk=purchase_id, due_at_ms__lte=now_ms)
-    purchase = row.first()
+    purchase = Purchase.objects.filter(pk=purchase_id, due_at_ms__lte=now_ms).first()
     if purchase is None:
         return
+    seen = Purchase.objects.filter(
+        pk=purchase_id,
+        due_at_ms=purchase.due_at_ms,
+        state=purchase.state,
+        attempts=purchase.attempts,
+    )
     if submitting.waits_for_channel(purchase, now_s=now_s) and not may_lapse(purchase, now_s=now_s):
-        row.update(due_at_ms=int((now_s + submitting.CHANNELS_BUSY_SECONDS) * 1000))
-    elif row.update(due_at_ms=now_ms + TAKEN_SECONDS * 1000):
-        _advance(Purchase.objects.get(pk=purchase_id), now_s=now_s)
+        seen.update(due_at_ms=int((now_s + submitting.CHANNELS_BUSY_SECONDS) * 1000))
+    elif seen.update(due_at_ms=now_ms + TAKEN_SECONDS * 1000):
+        _advance(purchase, now_s=now_s)
 
 
 def wake(*, now_s: float) -> None:
@@ -74,9 +79,9 @@ def may_lapse(purchase: Purchase, *, now_s: float) -> bool:
     """Nothing that was signed for it can be applied any more, and we would know if it had been."""
     if purchase.valid_until is None:
         return now_s > purchase.expires_at_s
-    if purchase.transactions.filter(state__in=ChainTransaction.OPEN).exists():
+    if followed_ledger() <= purchase.valid_until:
         return False
-    return followed_ledger() > purchase.valid_until
+    return not purchase.transactions.filter(state__in=ChainTransaction.OPEN).exists()
 
 
 def lapse(purchase_id: str, *, now_s: float) -> bool:
@@ -101,5 +106,5 @@ def lapse_passed(*, now_s: float) -> None:
 
 def followed_ledger() -> int:
     rail = conf.rail()
-    cursor = EventCursor.objects.filter(network=rail.network, contract=rail.contract).first()
-    return 0 if cursor is None else cursor.followed_ledger
+    cursors = EventCursor.objects.filter(network=rail.network, contract=rail.contract)
+    return cursors.values_list("followed_ledger", flat=True).first() or 0

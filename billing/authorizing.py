@@ -60,6 +60,7 @@ def _store(purchase: Purchase, authorization: Authorization, *, now_s: float) ->
                 "due_at_ms": int(now_s * 1000),
             },
             detail={"kind": authorization.kind.value},
+            known=State(purchase.state),
         )
         if moved:
             nudging.advance(purchase.pk)

@@ -21,6 +21,7 @@ from billing.rails.port import Channel
 LEASE_SECONDS = 30
 # Base reserve, and fees for a few hundred purchases.
 SPENDABLE_MIN = 50_000_000
+IN_A_LEDGER = (ChainTransaction.State.APPLIED, ChainTransaction.State.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ def free_count(*, network: str, now_s: float) -> int:
     return _free(network, int(now_s * 1000)).count()
 
 
+def is_any_free(*, network: str, now_s: float) -> bool:
+    return _free(network, int(now_s * 1000)).exists()
+
+
 def still_leased(leased: Leased) -> bool:
     """To be asked in the transaction that stores the envelope: it locks the lease until then."""
     held = ChannelAccount.objects.filter(pk=leased.row.pk, lease=leased.lease)
@@ -65,13 +70,20 @@ def give_back(leased: Leased) -> None:
 
 
 def next_sequence(leased: Leased) -> int | None:
-    """What the network says or what we know was used, whichever is further. None: no account."""
+    """None: the network has no such account.
+
+    Nobody else sends from a channel, so it has used what its newest envelope had, once that is in a
+    ledger. Else the network says, or what we know was used, whichever is further.
+    """
+    envelopes = ChainTransaction.objects.filter(channel=leased.row).order_by("-pk")
+    newest = envelopes.values_list("state", "sequence").first()
+    if newest is not None and newest[0] in IN_A_LEDGER and newest[1] is not None:
+        return newest[1] + 1
     state = conf.rail().channel_state(leased.row.address)
     if state is None:
         return None
-    used = ChainTransaction.objects.filter(channel=leased.row, state__in=["applied", "failed"])
-    ours = used.aggregate(last=Max("sequence"))["last"] or 0
-    return max(state.sequence, ours) + 1
+    used = envelopes.filter(state__in=IN_A_LEDGER).aggregate(last=Max("sequence"))["last"]
+    return max(state.sequence, used or 0) + 1
 
 
 def mark_poor(channel: ChannelAccount, problem: str, *, now_s: float) -> None:

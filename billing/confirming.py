@@ -10,7 +10,7 @@ from django.db import transaction
 
 from billing import auditing, nudging
 from billing.domain.payments import Payment, differences
-from billing.domain.purchases import Event
+from billing.domain.purchases import Event, State
 from billing.models import ChainTransaction, Purchase
 from billing.models import Payment as PaymentRow
 from billing.moving import move
@@ -41,7 +41,8 @@ def record(payment: Payment, *, network: str, now_s: float) -> bool:
         )
         if not made:
             return False
-        if standing == Standing.MATCHED and not confirm(row, now_s=now_s):
+        known = None if purchase is None else State(purchase.state)
+        if standing == Standing.MATCHED and not confirm(row, now_s=now_s, known=known):
             _is_discrepancy(row, PaymentRow.PAID_TWICE)
         if row.standing != Standing.MATCHED:
             auditing.record(
@@ -57,7 +58,7 @@ def record(payment: Payment, *, network: str, now_s: float) -> bool:
         return True
 
 
-def confirm(row: PaymentRow, *, now_s: float) -> bool:
+def confirm(row: PaymentRow, *, now_s: float, known: State | None = None) -> bool:
     """Move the purchase that `row` pays for."""
     moved = move(
         row.purchase_ref,
@@ -72,6 +73,7 @@ def confirm(row: PaymentRow, *, now_s: float) -> bool:
             "due_at_ms": int(now_s * 1000),
         },
         detail={"tx_hash": row.tx_hash, "ledger": row.ledger},
+        known=known,
     )
     if moved:
         nudging.advance(row.purchase_ref)

@@ -32,6 +32,7 @@ def issue(purchase_id: str, *, now_s: float) -> bool:
                 "notice_due_at_s": noticing.first_look_s(purchase, grant.expires_at, now_s=now_s),
             },
             detail={"kid": kid, "expires_at": grant.expires_at},
+            known=State(purchase.state),
         )
         if not moved:
             return False

@@ -24,7 +24,7 @@ def ensure_registered() -> str:
     """The signing key's kid, known to every gate. A revoked key signs nothing any more."""
     public_key = ed25519.public_key(conf.grant_seed())
     kid = tokens.kid_of(public_key)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         row, made = VerifyingKey.objects.get_or_create(
             kid=kid, defaults={"public_key": public_key.hex()}
         )

@@ -19,11 +19,17 @@ def move(
     now_s: float,
     changes: Mapping[str, object],
     detail: Mapping[str, str | int] | None = None,
+    known: State | None = None,
 ) -> bool:
-    """False when the purchase cannot `event` (any more): somebody else was there first."""
-    with transaction.atomic():
+    """False when the purchase cannot `event` (any more): somebody else was there first.
+
+    `known` is the state that was read just now: mostly it still is, and needs no look.
+    """
+    with transaction.atomic(savepoint=False):
+        state = known
+        if state is None or not allows(state, event):
+            state = _state_of(purchase_id)
         for _ in range(LOOKS):
-            state = State(Purchase.objects.values_list("state", flat=True).get(pk=purchase_id))
             if not allows(state, event):
                 return False
             new = TRANSITIONS[state][event]
@@ -43,7 +49,12 @@ def move(
                 )
                 announcing.moved(purchase_id)
                 return True
+            state = _state_of(purchase_id)
     raise AssertionError(f"{purchase_id} moves faster than it can be read")
+
+
+def _state_of(purchase_id: str) -> State:
+    return State(Purchase.objects.values_list("state", flat=True).get(pk=purchase_id))
 
 
 def due(purchase_id: str, *, at_s: float) -> None:

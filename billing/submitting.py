@@ -24,6 +24,7 @@ from billing.rails.port import (
     Absent,
     Applied,
     Authorization,
+    Channel,
     Envelope,
     FailedOnChain,
     Kind,
@@ -38,6 +39,8 @@ RESEND_SECONDS = 5.0
 # How long to wait before looking again, by the number of looks so far.
 # The follower sees payments sooner: looks are for what failed, or was lost.
 LOOK_SECONDS = (2.0, 3.0, 5.0)
+# What a node has taken is in the next ledger, or it needs a look.
+ACCEPTED_SECONDS = 6.0
 LOST_SECONDS = 1.0
 # Whoever waits for a channel is woken when one is free; this is for when nobody was there to wake.
 CHANNELS_BUSY_SECONDS = 60.0
@@ -48,7 +51,9 @@ UNDER_WAY = (PurchaseState.AUTHORIZED, PurchaseState.SUBMITTED)
 
 def step(purchase: Purchase, *, now_s: float) -> None:
     """Do what is next for an authorized or submitted purchase."""
-    sent = purchase.transactions.filter(state__in=ChainTransaction.OPEN).first()
+    sent = None
+    if purchase.state == PurchaseState.SUBMITTED:  # The state is stored with the first envelope.
+        sent = purchase.transactions.filter(state__in=ChainTransaction.OPEN).first()
     if sent is not None:
         _look_after(purchase, sent, now_s=now_s)
     elif _may_build(purchase):
@@ -61,7 +66,7 @@ def waits_for_channel(purchase: Purchase, *, now_s: float) -> bool:
     """It has nothing under way yet, and all channels have."""
     first = purchase.state == PurchaseState.AUTHORIZED and purchase.attempts == 0
     needs = first and purchase.authorization_kind == Kind.ENTRY
-    return needs and not channels.free_count(network=purchase.network, now_s=now_s)
+    return needs and not channels.is_any_free(network=purchase.network, now_s=now_s)
 
 
 def sweep(*, now_s: float) -> None:
@@ -80,23 +85,28 @@ def _may_build(purchase: Purchase) -> bool:
 def _build(purchase: Purchase, *, now_s: float) -> None:
     if purchase.authorization_kind == Kind.TRANSACTION:
         built = _envelope(purchase, None)
-        _take(purchase, built, None, now_s=now_s)
+        if (stored := _take(purchase, built, None, now_s=now_s)) is not None:
+            _send(purchase, stored, now_s=now_s)
         return
     leased = channels.lease(network=purchase.network, now_s=now_s)
     if leased is None:
         due(purchase.pk, at_s=now_s + CHANNELS_BUSY_SECONDS)
         return
+    stored = None
     try:
         sequence = channels.next_sequence(leased)
         if sequence is None:
             channels.mark_poor(leased.row, "account does not exist", now_s=now_s)
             _soon(purchase, now_s=now_s)
             return
-        rail = conf.rail()
-        slot = Slot(rail.channel(leased.row.index), sequence, int(now_s) + ENVELOPE_SECONDS)
-        _take(purchase, _envelope(purchase, slot), (leased, sequence), now_s=now_s)
+        channel = Channel(leased.row.index, leased.row.address)
+        slot = Slot(channel, sequence, int(now_s) + ENVELOPE_SECONDS)
+        stored = _take(purchase, _envelope(purchase, slot), (leased, sequence), now_s=now_s)
     finally:
-        channels.give_back(leased)
+        if stored is None:
+            channels.give_back(leased)
+    if stored is not None:
+        _send(purchase, stored, now_s=now_s)
 
 
 def _envelope(purchase: Purchase, slot: Slot | None) -> Envelope | Refused:
@@ -110,13 +120,12 @@ def _take(
     place: tuple[channels.Leased, int] | None,
     *,
     now_s: float,
-) -> None:
+) -> ChainTransaction | None:
+    """What is stored, and now holds the channel."""
     if isinstance(built, Refused):
         _refused(purchase, built, Event.REJECT, now_s=now_s)
-        return
-    stored = _store(purchase, built, place, now_s=now_s)
-    if stored is not None:
-        _send(purchase, stored, now_s=now_s)
+        return None
+    return _store(purchase, built, place, now_s=now_s)
 
 
 def _store(
@@ -148,6 +157,7 @@ def _store(
                 now_s=now_s,
                 changes=changes,
                 detail={"tx_hash": envelope.tx_hash},
+                known=PurchaseState.AUTHORIZED,
             ):
                 transaction.set_rollback(True)
                 return None
@@ -175,8 +185,14 @@ def _send(purchase: Purchase, sent: ChainTransaction, *, now_s: float) -> None:
             channels.mark_poor(sent.channel, receipt.code, now_s=now_s)
         if sent.sends == 0 and receipt.sent in NEVER_TAKEN:
             _close(sent, State.DEAD, code=receipt.code[:64])
-    lost = receipt.sent in NEVER_TAKEN | {Sent.UNKNOWN} and purchase.attempts < len(LOOK_SECONDS)
-    _later(purchase, now_s=now_s, seconds=LOST_SECONDS if lost else None)
+    _later(purchase, now_s=now_s, seconds=_look_in(receipt.sent, purchase.attempts))
+
+
+def _look_in(sent: Sent, attempts: int) -> float | None:
+    if sent is Sent.ACCEPTED:
+        return ACCEPTED_SECONDS
+    lost = sent in NEVER_TAKEN or sent is Sent.UNKNOWN
+    return LOST_SECONDS if lost and attempts < len(LOOK_SECONDS) else None
 
 
 def _look_after(purchase: Purchase, sent: ChainTransaction, *, now_s: float) -> None:

@@ -1,11 +1,19 @@
-"""Ledger entries: their keys and their first form. Accounts are named by G…, contracts by C…"""
+"""Ledger entries: their keys and their first form. Accounts are named by G…, contracts by C…
+
+Names are looked up in both ways some hundred times a transaction, and are the same few: what they
+are made into is kept, and must not be changed.
+"""
+
+from functools import lru_cache
 
 from stellar_sdk import Address, Asset, StrKey, xdr
 
 Durability = xdr.ContractDataDurability
+NAMES_KEPT = 4_096
 AUTHORIZED = xdr.TrustLineFlags.AUTHORIZED_FLAG.value
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def account_id(account: str) -> xdr.AccountID:
     raw = xdr.Uint256(StrKey.decode_ed25519_public_key(account))
     return xdr.AccountID(xdr.PublicKey(xdr.PublicKeyType.PUBLIC_KEY_TYPE_ED25519, ed25519=raw))
@@ -14,11 +22,22 @@ def account_id(account: str) -> xdr.AccountID:
 def name_of(account: xdr.AccountID) -> str:
     raw = account.account_id.ed25519
     assert raw is not None
-    return StrKey.encode_ed25519_public_key(raw.uint256)
+    return _account_name(raw.uint256)
 
 
+@lru_cache(maxsize=NAMES_KEPT)
+def _account_name(key: bytes) -> str:
+    return StrKey.encode_ed25519_public_key(key)
+
+
+@lru_cache(maxsize=NAMES_KEPT)
 def address_of(address: xdr.SCAddress) -> str:
     return Address.from_xdr_sc_address(address).address
+
+
+@lru_cache(maxsize=NAMES_KEPT)
+def sc_address(name: str) -> xdr.SCAddress:
+    return Address(name).to_xdr_sc_address()
 
 
 def account_key(account: str) -> xdr.LedgerKey:
@@ -39,9 +58,7 @@ def trustline_key(account: str, asset: Asset) -> xdr.LedgerKey:
 def data_key(owner: str, key: xdr.SCVal, durability: Durability) -> xdr.LedgerKey:
     return xdr.LedgerKey(
         xdr.LedgerEntryType.CONTRACT_DATA,
-        contract_data=xdr.LedgerKeyContractData(
-            Address(owner).to_xdr_sc_address(), key, durability
-        ),
+        contract_data=xdr.LedgerKeyContractData(sc_address(owner), key, durability),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from stellar_sdk import Address, StrKey, scval, xdr
+from stellar_sdk import StrKey, scval, xdr
 
 from billing.sandbox import entries, network
 from billing.sandbox.auth import Authorization, function_of
@@ -175,7 +175,7 @@ class Host:
 
 def _call(contract: str, function: str, args: Sequence[xdr.SCVal]) -> xdr.InvokeContractArgs:
     name = xdr.SCSymbol(function.encode())
-    return xdr.InvokeContractArgs(Address(contract).to_xdr_sc_address(), name, list(args))
+    return xdr.InvokeContractArgs(entries.sc_address(contract), name, list(args))
 
 
 def contract_event(

@@ -127,3 +127,17 @@ def test_node_that_is_behind_does_not_make_a_sequence_used_twice(shop: Shop) -> 
     leased = channels.lease(network="fake", now_s=shop.now_s)
     assert leased is not None
     assert channels.next_sequence(leased) == 2
+
+
+def test_network_is_asked_for_a_sequence_only_when_rows_cannot_tell(shop: Shop) -> None:
+    shop.open(channel_count=1)
+    shop.authorized()
+    shop.turn()
+    shop.rail.close_ledger()
+    shop.turn()
+    leased = channels.lease(network="fake", now_s=shop.now_s)
+    assert leased is not None
+    shop.rail.sequences.clear()
+    assert channels.next_sequence(leased) == 2
+    ChainTransaction.objects.update(state="dead")
+    assert channels.next_sequence(leased) is None

@@ -20,6 +20,8 @@ from tests.fakes.rail import VALID_FOR_LEDGERS
 FINAL = Refused(Refusal.FINAL, "insufficient-balance", "Add funds.")
 SPENT = Refused(Refusal.SPENT, "already-used", "It is on chain.")
 LATER = Refused(Refusal.LATER, "try-again", "Not now.")
+# What does not depend on how the database locks, or on what an error does to a transaction.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -42,6 +44,7 @@ def test_authorized_purchase_is_submitted_paid_and_granted(shop: Shop) -> None:
     assert Payment.objects.get().standing == "matched"
 
 
+@on_sqlite
 def test_envelope_is_committed_before_it_is_first_sent(shop: Shop) -> None:
     kept: list[str] = []
     send = shop.rail.send
@@ -57,6 +60,7 @@ def test_envelope_is_committed_before_it_is_first_sent(shop: Shop) -> None:
     assert kept == shop.rail.sent
 
 
+@on_sqlite
 def test_envelope_that_nobody_knows_of_is_sent_again_unchanged(shop: Shop) -> None:
     shop.rail.loses = True
     purchase = shop.authorized()
@@ -92,6 +96,7 @@ def test_another_envelope_is_built_only_when_the_first_is_provably_dead(shop: Sh
     assert state_of(purchase) == State.GRANTED
 
 
+@on_sqlite
 def test_envelope_is_not_called_dead_by_a_node_that_forgot(shop: Shop) -> None:
     shop.rail.loses = True
     shop.authorized()
@@ -102,6 +107,7 @@ def test_envelope_is_not_called_dead_by_a_node_that_forgot(shop: Shop) -> None:
     assert ChainTransaction.objects.get().state == "sent"
 
 
+@on_sqlite
 def test_unknown_outcome_of_sending_stays_submitted_and_is_granted_once(shop: Shop) -> None:
     shop.rail.receipt = Receipt(Sent.UNKNOWN, "no answer")
     purchase = shop.authorized()
@@ -114,6 +120,7 @@ def test_unknown_outcome_of_sending_stays_submitted_and_is_granted_once(shop: Sh
     assert GrantedToken.objects.count() == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize("sent", [Sent.LATER, *sorted(NEVER_TAKEN - {Sent.CHANNEL_POOR})])
 def test_refused_sending_never_ends_a_purchase(shop: Shop, sent: Sent) -> None:
     shop.rail.receipt = Receipt(sent, "txCODE")
@@ -129,6 +136,7 @@ def test_refused_sending_never_ends_a_purchase(shop: Shop, sent: Sent) -> None:
     assert state_of(purchase) == State.GRANTED
 
 
+@on_sqlite
 @pytest.mark.parametrize("sent", sorted(NEVER_TAKEN - {Sent.CHANNEL_POOR}))
 def test_envelope_that_was_refused_when_it_was_first_offered_is_built_anew(
     shop: Shop, sent: Sent
@@ -142,6 +150,7 @@ def test_envelope_that_was_refused_when_it_was_first_offered_is_built_anew(
     assert len(set(shop.rail.sent)) == 2
 
 
+@on_sqlite
 @pytest.mark.parametrize("sent", sorted(NEVER_TAKEN - {Sent.CHANNEL_POOR}))
 @pytest.mark.parametrize("before", [Sent.UNKNOWN, Sent.ACCEPTED, Sent.LATER])
 def test_envelope_that_somebody_may_have_is_never_built_anew_while_it_can_be_applied(
@@ -159,6 +168,7 @@ def test_envelope_that_somebody_may_have_is_never_built_anew_while_it_can_be_app
     assert ChainTransaction.objects.get().state == "sent"
 
 
+@on_sqlite
 def test_envelope_whose_first_sending_was_cut_short_counts_as_sent(shop: Shop) -> None:
     """A worker that died while it sent: nobody knows what the node has."""
     send = shop.rail.send
@@ -192,6 +202,7 @@ def test_purchases_wait_for_a_channel_in_the_order_of_their_authorizations(shop:
     assert {state_of(purchase) for purchase in purchases} == {State.GRANTED}
 
 
+@on_sqlite
 def test_poor_channel_is_left_out_and_the_next_one_used(shop: Shop) -> None:
     shop.rail.receipt = Receipt(Sent.CHANNEL_POOR, "txINSUFFICIENT_BALANCE")
     shop.authorized()
@@ -201,6 +212,7 @@ def test_poor_channel_is_left_out_and_the_next_one_used(shop: Shop) -> None:
     assert not poor.usable
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("refused", "state"),
     [(FINAL, State.REJECTED), (SPENT, State.AUTHORIZED), (LATER, State.AUTHORIZED)],
@@ -216,6 +228,7 @@ def test_refusal_before_sending_ends_a_purchase_only_when_it_is_final(
     assert not ChainTransaction.objects.exists()
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("refused", "state"),
     [(FINAL, State.FAILED), (SPENT, State.SUBMITTED), (LATER, State.SUBMITTED)],
@@ -234,6 +247,7 @@ def test_failure_on_chain_ends_a_purchase_only_when_it_is_final(
     assert purchase.problem == ("insufficient-balance" if refused is FINAL else "")
 
 
+@on_sqlite
 def test_network_that_does_not_answer_changes_nothing(shop: Shop) -> None:
     purchase = shop.authorized()
     shop.rail.away = True
@@ -245,6 +259,7 @@ def test_network_that_does_not_answer_changes_nothing(shop: Shop) -> None:
     assert state_of(purchase) == State.SUBMITTED
 
 
+@on_sqlite
 def test_purchase_expires_only_when_evidence_is_followed_past_its_last_ledger(shop: Shop) -> None:
     purchase = shop.instruct()
     shop.rail.pass_ledgers(VALID_FOR_LEDGERS)
@@ -255,6 +270,7 @@ def test_purchase_expires_only_when_evidence_is_followed_past_its_last_ledger(sh
     assert state_of(purchase) == State.EXPIRED
 
 
+@on_sqlite
 def test_submitted_purchase_expires_after_its_envelope_is_dead(shop: Shop) -> None:
     shop.rail.loses = True
     purchase = shop.authorized()
@@ -267,6 +283,7 @@ def test_submitted_purchase_expires_after_its_envelope_is_dead(shop: Shop) -> No
     assert set(ChainTransaction.objects.values_list("state", flat=True)) == {"dead"}
 
 
+@on_sqlite
 @pytest.mark.parametrize("refused", [None, FINAL])
 def test_evidence_after_the_end_is_granted_all_the_same(
     shop: Shop, refused: Refused | None
@@ -293,6 +310,7 @@ def test_channel_is_free_again_after_somebody_else_sent_the_payment(shop: Shop) 
     assert ChainTransaction.objects.get().state == "dead"
 
 
+@on_sqlite
 def test_purchase_does_not_lapse_while_its_envelope_is_open(shop: Shop) -> None:
     purchase = shop.authorized()
     shop.turn()
