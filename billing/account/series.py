@@ -1,15 +1,18 @@
 """What a grant did, by the minute, the hour or the day: the tables that charts are drawn from."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from itertools import chain
+from typing import Any
 
-from django.db.models import QuerySet, Sum
-from django.db.models.functions import TruncDay, TruncHour
+from django.db.models import F, Subquery, Sum
+from django.db.models.functions import TruncHour
 
 from billing.domain.burning import WINDOW_S, Used
+from billing.models import GrantDay, SummedUntil
 from gateway.models import UsageMinute
 
 REASONS_MAX = 4  # The most frequent; what is left is added up.
@@ -28,11 +31,11 @@ STEP: Mapping[By, timedelta] = {
     By.DAY: timedelta(days=1),
 }
 POINTS: Mapping[By, int] = {By.MINUTE: 60, By.HOUR: 48, By.DAY: 30}
-TRUNCATED = {By.HOUR: TruncHour, By.DAY: TruncDay}
 SUMS = ("calls", "bytes_up", "bytes_down", "credits", "messages", "upstream_failures")
 
 Sums = Mapping[datetime, Mapping[str, int]]
 Refused = Mapping[datetime, Counter[str]]
+Counted = tuple[datetime, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,7 @@ def series(grant_id: str, by: By, *, now_s: float) -> Series:
     """In two queries, however much it was; of minutes in one."""
     last = _beginning(datetime.fromtimestamp(now_s, UTC), by)
     since = last - STEP[by] * (POINTS[by] - 1)
-    rows = UsageMinute.objects.filter(grant=grant_id, minute__gte=since)
-    done, refused = _by_minute(rows) if by is By.MINUTE else _by(rows, by)
+    done, refused = READ[by](grant_id, since)
     names = _names(refused)
     moments = [since + STEP[by] * number for number in range(POINTS[by])]
     return Series(
@@ -89,24 +91,60 @@ def used_in(shown: Series, *, now_s: float) -> Used:
     )
 
 
-def _by_minute(rows: QuerySet[UsageMinute]) -> tuple[Sums, Refused]:
-    done: dict[datetime, Counter[str]] = {}
-    refused: dict[datetime, Counter[str]] = {}
-    for row in rows:  # Several, where a grant was used on a route that changed hands.
-        at = _beginning(row.minute, By.MINUTE)
-        done.setdefault(at, Counter()).update({name: getattr(row, name) for name in SUMS})
-        if row.refusals:
-            refused.setdefault(at, Counter()).update(row.refusals)
-    return done, refused
+def _by_minute(grant_id: str, since: datetime) -> tuple[Sums, Refused]:
+    return _added(_minutes(grant_id, since), By.MINUTE)
 
 
-def _by(rows: QuerySet[UsageMinute], by: By) -> tuple[Sums, Refused]:
-    moment = TRUNCATED[by]("minute", tzinfo=UTC)
+def _by_hour(grant_id: str, since: datetime) -> tuple[Sums, Refused]:
+    rows = UsageMinute.objects.filter(grant=grant_id, minute__gte=since)
+    moment = TruncHour("minute", tzinfo=UTC)
     sums = rows.annotate(at=moment).values_list("at").annotate(*map(Sum, SUMS)).order_by()
     done = {at: dict(zip(SUMS, counts, strict=True)) for at, *counts in sums}
     refused: dict[datetime, Counter[str]] = {}
     for at, reasons in rows.exclude(refusals={}).values_list("minute", "refusals"):
-        refused.setdefault(_beginning(at, by), Counter()).update(reasons)
+        refused.setdefault(_beginning(at, By.HOUR), Counter()).update(reasons)
+    return done, refused
+
+
+def _by_day(grant_id: str, since: datetime) -> tuple[Sums, Refused]:
+    """From the days that workers sum up, and from minutes what is in none of them yet.
+
+    One statement reads days and how far they go, so that no minute is in both or in neither.
+    """
+    names = [name for name in SUMS if name != "upstream_failures"]
+    days = GrantDay.objects.filter(grant=grant_id, day__gte=since.date()).values(
+        *names,
+        "day",
+        "refusals",
+        upstream_failures=F("failures"),
+        mark=Subquery(SummedUntil.objects.values("minute")[:1]),
+    )
+    counted = [(datetime.combine(row["day"], time(), UTC), row) for row in days]
+    unsummed_since = max([since, *(row["mark"] for row in days if row["mark"])])
+    return _added(chain(counted, _minutes(grant_id, unsummed_since)), By.DAY)
+
+
+READ: Mapping[By, Callable[[str, datetime], tuple[Sums, Refused]]] = {
+    By.MINUTE: _by_minute,
+    By.HOUR: _by_hour,
+    By.DAY: _by_day,
+}
+
+
+def _minutes(grant_id: str, since: datetime) -> Iterator[Counted]:
+    rows = UsageMinute.objects.filter(grant=grant_id, minute__gte=since)
+    return ((row["minute"], row) for row in rows.values(*SUMS, "minute", "refusals"))
+
+
+def _added(counted: Iterable[Counted], by: By) -> tuple[Sums, Refused]:
+    """Several may be of one moment: a grant is used on a route that changed hands, too."""
+    done: dict[datetime, Counter[str]] = {}
+    refused: dict[datetime, Counter[str]] = {}
+    for moment, row in counted:
+        at = _beginning(moment, by)
+        done.setdefault(at, Counter()).update({name: row[name] for name in SUMS})
+        if row["refusals"]:
+            refused.setdefault(at, Counter()).update(row["refusals"])
     return done, refused
 
 

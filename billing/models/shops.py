@@ -55,7 +55,9 @@ class GrantDay(models.Model):
     bytes_down = models.BigIntegerField(default=0)
     credits = models.BigIntegerField(default=0)
     messages = models.BigIntegerField(default=0)
+    failures = models.BigIntegerField(default=0)
     refused = models.BigIntegerField(default=0)
+    refusals = models.JSONField(default=dict)
     minutes = models.PositiveIntegerField(default=0)
     peak = models.BigIntegerField(default=0)
 

@@ -127,7 +127,9 @@ def _add_to_grants(used: Sequence[Used]) -> None:
         row.buyer = buyers.get(each.grant, "")
         for name in SUMS:
             setattr(row, name, getattr(row, name) + getattr(each, name))
+        row.failures += each.failures
         row.refused += sum(each.refusals.values())
+        row.refusals = summed(row.refusals, each.refusals)
         row.minutes += 1
         row.peak = max(row.peak, each.calls)
     GrantDay.objects.bulk_create(
@@ -135,7 +137,7 @@ def _add_to_grants(used: Sequence[Used]) -> None:
         batch_size=500,
         update_conflicts=True,
         unique_fields=["grant", "route", "day"],
-        update_fields=["buyer", *SUMS, "refused", "minutes", "peak"],
+        update_fields=["buyer", *SUMS, "failures", "refused", "refusals", "minutes", "peak"],
     )
 
 

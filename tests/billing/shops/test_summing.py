@@ -1,7 +1,10 @@
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 
+from billing.account.series import By, series
 from billing.models import GrantDay, RouteDay, SummedUntil
 from billing.shops import summing
 from gateway.models import UsageMinute
@@ -70,3 +73,44 @@ def test_old_days_are_forgotten(price: RouteQuote) -> None:
     summing.sum_up(NOW)
     summing.forget(NOW)
     assert RouteDay.objects.count() == 1
+
+
+def test_day_of_a_grant_is_what_is_summed_up_and_what_is_not_yet(price: RouteQuote) -> None:
+    bought = customs.purchase(price, "buyer", NOW)
+    for days in (0, 3):
+        early = NOW - timedelta(days=days, minutes=5)
+        customs.minute(
+            price, early, bought.pk, refusals={"rate-exceeded": 2}, upstream_failures=1, credits=4
+        )
+    customs.minute(price, NOW, bought.pk, calls=7, refusals={"grant-expired": 1})
+
+    def days() -> list[tuple[int, int, int, int]]:
+        shown = series(bought.pk, By.DAY, now_s=NOW.timestamp())
+        assert (len(shown.points), shown.points[-1].at) == (
+            30,
+            NOW.replace(hour=0, minute=0, second=0),
+        )
+        return [
+            (point.calls, point.upstream_failures, point.credits, sum(point.refused))
+            for point in shown.points
+            if point.calls
+        ]
+
+    unsummed = days()
+    assert unsummed == [(10, 1, 4, 2), (17, 1, 4, 3)]
+    summing.sum_up(NOW)
+    assert days() == unsummed
+    summing.sum_up(NOW + timedelta(minutes=5))
+    UsageMinute.objects.all().delete()
+    assert days() == unsummed
+
+
+def test_days_that_were_summed_up_before_are_completed(price: RouteQuote) -> None:
+    bought = customs.purchase(price, "buyer", NOW)
+    early = NOW - timedelta(minutes=5)
+    customs.minute(price, early, bought.pk, refusals={"rate-exceeded": 2}, upstream_failures=1)
+    summing.sum_up(NOW)
+    GrantDay.objects.update(failures=0, refusals={})
+    import_module("billing.migrations.0016_grant_days").catch_up(apps, None)
+    day = GrantDay.objects.get()
+    assert (day.failures, day.refusals) == (1, {"rate-exceeded": 2})

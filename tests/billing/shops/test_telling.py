@@ -187,7 +187,7 @@ def test_tests_of_addresses_are_bounded_by_owner_and_events_are_explained(
     own = f"/admin/webhooks/{WebhookEndpoint.objects.get(provider=seller).pk}/"
     # Minutes are counted by the clock, and one may end in between.
     pages = [client.post(own, {"act": "test"}, follow=True) for _ in range(14)]
-    assert "Enough tests for now" in pages[-1].content.decode()
+    assert any("Enough tests for now" in page.content.decode() for page in pages)
     assert WebhookDelivery.objects.count() <= 12
     form = client.get("/admin/webhooks/").content.decode()
     assert "service.down: a service does not answer" in form
