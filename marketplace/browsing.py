@@ -129,7 +129,7 @@ def _count(found: Sequence["QuerySet[Standing]"]) -> int:
 
 
 def _cards_of(services: ServiceQuerySet) -> list[Card]:
-    known = services.select_related("provider", "category", "figures").exclude(figures=None)
+    known = services.select_related("provider__proof", "category", "figures").exclude(figures=None)
     return [card(service, service.figures) for service in known[:OF_MEMBERS_MAX]]
 
 
@@ -137,8 +137,9 @@ def _cards(rows: Sequence[Standing], asset: str = "") -> list[Card]:
     """Those of them that anybody may still see, as the services' own rows say it."""
     wanted = {row.pk for row in rows}
     services = Service.objects.listed().filter(pk__in=wanted)
-    shown = services.select_related("provider", "category").only(
-        "name", "slug", "tagline", "provider__name", "category__name"
+    shown = services.select_related("provider__proof", "category").only(
+        *("name", "slug", "tagline", "category__name", "provider__name"),
+        *("provider__proof__checked_at", "provider__proof__proven_at"),
     )
     known = {service.pk: service for service in shown}
     prices: dict[int, CheapestPrice] = {}

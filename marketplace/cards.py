@@ -55,6 +55,7 @@ class Card:
     cheapest: Pass | None
     per_hour: str  # The least of all plans in the asset of the cheapest.
     has_free_plan: bool
+    is_verified: bool  # Its provider.
     measured: Measured
     rating: str  # Of five; empty where nobody has reviewed it.
     reviews: int
@@ -74,6 +75,7 @@ def card(service: Service, standing: Standing, price: CheapestPrice | None = Non
         cheapest=_pass(price or standing),
         per_hour=_per_hour(price.per_hour if price else standing.price_key % (2 * PER_HOUR_MAX)),
         has_free_plan=standing.has_free and standing.has_paid,
+        is_verified=service.provider.is_verified,
         measured=measured(standing),
         rating=f"{standing.rating / 100:.1f}" if standing.rating_count else "",
         reviews=standing.rating_count,

@@ -89,11 +89,12 @@ def _fields(search: Search) -> list[Choice]:
 def _removable(search: Search) -> list[Choice]:
     """Each filter that narrows, with the address of the same search without it."""
     known = _known()
+    flags = {"trial": _("Free trial"), "verified": _("Verified provider")}
     found: list[Choice] = []
     for name, value in search.filters.items():
         if name == "category":
             continue  # It has its own row of links.
-        label = known[name][1][value] if name in known else _("Free trial")
+        label = known[name][1][value] if name in known else flags[name]
         prefix = {"success": "≥ ", "latency": "≤ "}.get(name, "")
         found.append({"label": f"{prefix}{label}", "address": search.address(**{name: ""})})
     return found

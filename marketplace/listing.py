@@ -41,7 +41,7 @@ LOCK = 0x41504C53  # PostgreSQL's advisory locks are numbers; this one is ours.
 COLUMNS = ["listed", "featured", "category", "listed_since_s", "plan_count", "has_free", "has_paid"]
 COLUMNS += ["has_pass", "has_usage", "amount", "asset", "access_seconds", "price_key", "protocols"]
 COLUMNS += ["calls", "success", "p50_ms", "probes", "uptime", "popularity", "refreshed_at"]
-COLUMNS += ["rating", "rating_count", "rating_key"]
+COLUMNS += ["rating", "rating_count", "rating_key", "verified"]
 FROM_UPSTREAM = {"ws": "websocket", "wss": "websocket", "grpc": "grpc", "grpcs": "grpc"}
 
 
@@ -79,7 +79,7 @@ def stalest(count: int) -> list[int]:
 
 
 def _refresh(services: Collection[int], now: datetime) -> None:
-    found = Service.objects.filter(pk__in=services).select_related("provider", "category")
+    found = Service.objects.filter(pk__in=services).select_related("provider__proof", "category")
     rows = list(found)
     seen = _look(services, now)
     categories = {one.category_id for one in seen.before.values()}
@@ -154,6 +154,7 @@ def _standing(service: Service, seen: _Seen, now: datetime) -> Standing:
         access_seconds=first.access_seconds if first else None,
         price_key=NO_PRICE if key is None else key,
         protocols=standings.bits(protocols, Service.Protocol.values),
+        verified=service.provider.is_verified,
         calls=figures.calls,
         success=standings.share(figures.calls - figures.failures, figures.calls),
         p50_ms=UNKNOWN_MS if median is None else median,

@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from gateway.addresses import Policy
 from marketplace import fetching
 from marketplace.fetching import Unfetched
-from marketplace.models import DomainProof
+from marketplace.models import DomainProof, Provider, Standing
 
 Fetch = Callable[[str, Policy, int], bytes]
 FILE_BYTES_MAX = 4_096
@@ -27,7 +27,16 @@ def check(proof: DomainProof, now: datetime, fetch: Fetch = fetching.fetch) -> b
     # A domain that was changed meanwhile is not the one that was looked at.
     DomainProof.objects.filter(pk=proof.pk, domain=proof.domain).update(**changes)
     proof.refresh_from_db()
+    note(proof.provider)
     return not problem
+
+
+def note(provider: Provider) -> None:
+    """The catalogue can be narrowed to proven domains, and its rows have to know them."""
+    proof = DomainProof.objects.filter(provider=provider).first()
+    verified = proof is not None and proof.holds
+    rows = Standing.objects.filter(service__provider=provider).exclude(verified=verified)
+    rows.update(verified=verified)
 
 
 def check_due(now: datetime, fetch: Fetch = fetching.fetch) -> int:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, FilteredRelation, Q, QuerySet
+from django.db.models import BooleanField, F, FilteredRelation, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
@@ -48,7 +48,7 @@ OF_MODEL = {
 }
 KEY = re.compile(r"([01])\.(-?[0-9]{1,19})\.([0-9]{1,18})")
 INTEGER_MAX = 2**63 - 1
-FEW = 1_000
+FEW = 2_000
 
 
 class Key(NamedTuple):
@@ -88,6 +88,7 @@ class Search:
     success: str = ""
     latency: str = ""
     trial: str = ""
+    verified: str = ""
     order: str = ""
 
     @classmethod
@@ -107,6 +108,7 @@ class Search:
             success=chosen("success", [*SUCCESSES]),
             latency=chosen("latency", [*LATENCIES]),
             trial=chosen("trial", ["1"]),
+            verified=chosen("verified", ["1"]),
             order=chosen("sort", [*ORDERS]),
         )
 
@@ -120,6 +122,7 @@ class Search:
             "success": self.success,
             "latency": self.latency,
             "trial": self.trial,
+            "verified": self.verified,
         }
         return {name: value for name, value in named.items() if value}
 
@@ -165,11 +168,11 @@ def parts(search: Search) -> list["QuerySet[Standing]"]:
     words = asked(search.words)
     if not words:
         return [found.none()]
-    anywhere = found.filter(pk__in=_matching(words, names_only=False))
+    anywhere = _having(words, names_only=False)
     if search.sort != "relevance":
-        return [anywhere]
-    named = _matching(words, names_only=True)
-    return [found.filter(pk__in=named), anywhere.exclude(pk__in=named)]
+        return [found.filter(anywhere)]
+    named = _having(words, names_only=True)
+    return [found.filter(named), found.filter(anywhere & ~named)]
 
 
 def _filtered(search: Search) -> "QuerySet[Standing]":
@@ -191,6 +194,8 @@ def _conditions(search: Search) -> Q:
         wanted &= Q(category__slug=search.category)
     if search.trial:
         wanted &= Q(has_free=True)
+    if search.verified:
+        wanted &= Q(verified=True)
     if search.success:
         wanted &= Q(success__gte=round(float(search.success) * 100))
     if search.latency:
@@ -199,18 +204,23 @@ def _conditions(search: Search) -> Q:
 
 
 IN_POSTGRESQL = "SELECT service_id FROM marketplace_words WHERE {} @@ to_tsquery('apicharge', %s)"
+HERE_IN_POSTGRESQL = """(SELECT {} @@ to_tsquery('apicharge', %s) FROM marketplace_words
+    WHERE marketplace_words.service_id = marketplace_standing.service_id)"""
 IN_SQLITE = "SELECT rowid FROM marketplace_words_index WHERE marketplace_words_index MATCH %s"
 
 
-def _matching(words: Sequence[str], *, names_only: bool) -> "RawSQL | list[int]":
+def _having(words: Sequence[str], *, names_only: bool) -> Q:
     """Services with all of these words, or words that begin so. They are letters and digits.
 
     Few are looked up at once: the planner takes such words for frequent ones, and would go through
-    all services to find them.
+    all services to find them. Many it takes for few, and would sort all of them; PostgreSQL is
+    made to walk the order instead, row by row until there are enough, by a subquery of each row.
     """
-    if connection.vendor == "postgresql":
+    is_postgresql = connection.vendor == "postgresql"
+    if is_postgresql:
+        column = "names" if names_only else "everything"
         query = " & ".join(f"{word}:*" for word in words)
-        statement = IN_POSTGRESQL.format("names" if names_only else "everything")
+        statement = IN_POSTGRESQL.format(column)
     else:
         query = " AND ".join(f'"{word}"*' for word in words)
         query = f"{{name}} : ({query})" if names_only else query
@@ -218,4 +228,9 @@ def _matching(words: Sequence[str], *, names_only: bool) -> "RawSQL | list[int]"
     with connection.cursor() as cursor:
         cursor.execute(f"{statement} LIMIT {FEW + 1}", [query])
         found = [int(service) for (service,) in cursor.fetchall()]
-    return found if len(found) <= FEW else RawSQL(statement, [query])  # noqa: S611
+    if len(found) <= FEW:
+        return Q(pk__in=found)
+    if not is_postgresql:
+        return Q(pk__in=RawSQL(statement, [query]))  # noqa: S611
+    here = HERE_IN_POSTGRESQL.format(column)
+    return Q(RawSQL(here, [query], output_field=BooleanField()))  # noqa: S611

@@ -18,11 +18,10 @@ def provider(request: HttpRequest, slug: str) -> HttpResponse:
     listed = Service.objects.listed().filter(provider=found).select_related("category")
     services = list(listed.defer("description").order_by("name", "pk")[:SERVICES_SHOWN])
     rated = ratings([service.pk for service in services])
-    proof = getattr(found, "proof", None)
     host = urlsplit(found.website).hostname or ""
     context = {
         "provider": found,
-        "website_is_proven": bool(proof and proof.holds and _is_of(host, proof.domain)),
+        "website_is_proven": found.is_verified and _is_of(host, found.proof.domain),
         "about": describing.html(found.about),
         "services": [(service, rated.get(service.pk, NO_RATING)) for service in services],
         "canonical": settings.ORIGIN + request.path,

@@ -2,6 +2,7 @@
 
 from django.contrib import admin, messages
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -61,8 +62,19 @@ class DomainProofAdmin(OwnRowsAdmin[DomainProof]):
         if "domain" in form.changed_data:
             obj.proven_at = obj.checked_at = None
         super().save_model(request, obj, form, change)
+        proving.note(obj.provider)
         if change:
             transaction.on_commit(lambda: self._check(request, obj))
+
+    def delete_model(self, request: HttpRequest, obj: DomainProof) -> None:
+        super().delete_model(request, obj)
+        proving.note(obj.provider)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[DomainProof]) -> None:
+        gone = [proof.provider for proof in queryset.select_related("provider")]
+        super().delete_queryset(request, queryset)
+        for provider in gone:
+            proving.note(provider)
 
     def _check(self, request: HttpRequest, proof: DomainProof) -> None:
         if proving.check(proof, timezone.now()):

@@ -73,7 +73,7 @@ def _proposal(path: tuple[str, ...], found: Sequence[Operation], taken: set[str]
 def _name(path: tuple[str, ...], found: Sequence[Operation]) -> str:
     tags = {each.tag for each in found}
     if len(tags) == 1 and (tag := tags.pop()):
-        return tag[:NAME_LENGTH_MAX]
+        return " ".join(tag.split())[:NAME_LENGTH_MAX]
     words = re.sub(r"[^A-Za-z0-9]+", " ", path[-1]).strip() if path else ""
     return words.capitalize()[:NAME_LENGTH_MAX] or WHOLE
 

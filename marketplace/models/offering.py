@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from accounts.models import Organisation
 from marketplace.guarded import Guarded
-from marketplace.models.providers import SLUG, Category, Provider
+from marketplace.models.providers import ONE_LINE, SLUG, Category, Provider, is_one_line
 from marketplace.reaching import WAIT, WEIGHT, Reached
 
 
@@ -64,14 +64,16 @@ class Service(Reached, Guarded):
     category = models.ForeignKey(
         Category, on_delete=models.SET_NULL, related_name="services", null=True, blank=True
     )
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=80, validators=[ONE_LINE])
     slug = models.CharField(
         max_length=63,
         unique=True,
         validators=[SLUG],
         help_text="Part of every address of the service. It cannot change while grants run.",
     )
-    tagline = models.CharField(max_length=140, help_text="One line, shown on the card.")
+    tagline = models.CharField(
+        max_length=140, validators=[ONE_LINE], help_text="One line, shown on the card."
+    )
     description = models.TextField(blank=True, max_length=20_000, help_text="Markdown.")
     state = models.CharField(max_length=9, choices=State, default=State.DRAFT)
     visibility = models.CharField(
@@ -119,6 +121,7 @@ class Service(Reached, Guarded):
                 name="service_visibility_is_known",
                 condition=Q(visibility__in=["public", "unlisted", "members"]),
             ),
+            models.CheckConstraint(name="service_name_is_one_line", condition=is_one_line("name")),
         ]
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ from django.db.models import F, Q
 
 from marketplace.domain import quotes
 from marketplace.models.offering import Service
+from marketplace.models.providers import ONE_LINE
 from marketplace.models.routes import Route
 
 ACCESS_SECONDS_MAX = 10 * 366 * 86_400
@@ -50,7 +51,9 @@ class RouteQuote(models.Model):
         ALWAYS = "always", "every call that reached the upstream"
 
     route = models.ForeignKey(Route, on_delete=models.PROTECT, related_name="quotes")
-    name = models.CharField(max_length=quotes.NAME_LENGTH_MAX, help_text="Such as Day pass.")
+    name = models.CharField(
+        max_length=quotes.NAME_LENGTH_MAX, validators=[ONE_LINE], help_text="Such as Day pass."
+    )
     version = models.PositiveIntegerField(default=1, editable=False)
     amount = models.PositiveBigIntegerField("price in base units")
     asset = models.CharField(max_length=12)

@@ -8,7 +8,16 @@ SLUG = RegexValidator(
     r"^[a-z0-9]+(-[a-z0-9]+)*\Z",
     "Use lower-case letters, digits and single hyphens between them, such as my-service.",
 )
+ONE_LINE = RegexValidator(
+    r"\A[^\x00-\x1f\x7f\x85\u2028\u2029]*\Z", "One line, without line breaks or tabs."
+)
 WEBSITE = URLValidator(schemes=["http", "https"])
+
+
+def is_one_line(field: str) -> models.Q:
+    """As far as the database has to know."""
+    breaks = [models.Q(**{f"{field}__contains": mark}) for mark in "\n\r"]
+    return ~breaks[0] & ~breaks[1]
 
 
 class Provider(models.Model):
@@ -20,7 +29,7 @@ class Provider(models.Model):
         related_name="provider",
         help_text="The login that edits these services. It needs the staff status, nothing else.",
     )
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=80, validators=[ONE_LINE])
     slug = models.CharField(max_length=63, unique=True, validators=[SLUG])
     payout_address = models.CharField(
         max_length=56,
@@ -36,9 +45,18 @@ class Provider(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=is_one_line("name"), name="provider_name_is_one_line"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_verified(self) -> bool:
+        """That it holds the domain it names. Ask for `proof` with the provider."""
+        proof = getattr(self, "proof", None)
+        return proof is not None and proof.holds
 
 
 class PayoutChange(models.Model):
@@ -70,7 +88,7 @@ class PayoutChange(models.Model):
 
 
 class Category(models.Model):
-    name = models.CharField(max_length=60, unique=True)
+    name = models.CharField(max_length=60, unique=True, validators=[ONE_LINE])
     slug = models.CharField(max_length=63, unique=True, validators=[SLUG])
     service_count = models.PositiveIntegerField(default=0, editable=False, help_text="Listed.")
 

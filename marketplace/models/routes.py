@@ -7,7 +7,7 @@ from django.db import models
 from gateway.domain import routes
 from marketplace.guarded import Guarded
 from marketplace.models.offering import Service
-from marketplace.models.providers import SLUG
+from marketplace.models.providers import ONE_LINE, SLUG, is_one_line
 from marketplace.reaching import WAIT
 
 
@@ -25,7 +25,7 @@ class Route(Guarded):
 
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="routes")
     slug = models.CharField(max_length=63, validators=[SLUG])
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=80, validators=[ONE_LINE])
     path = models.CharField(
         max_length=200,
         default="/",
@@ -49,6 +49,7 @@ class Route(Guarded):
                 fields=["service", "slug"],
                 violation_error_message="This service has, or had, a route with this slug.",
             ),
+            models.CheckConstraint(name="route_name_is_one_line", condition=is_one_line("name")),
         ]
 
     def __str__(self) -> str:

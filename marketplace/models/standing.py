@@ -40,6 +40,7 @@ class Standing(models.Model):
         default=NO_PRICE, help_text="The asset's place, and the least that an hour costs in it."
     )
     protocols = models.PositiveSmallIntegerField(default=0, help_text="A bit for each.")
+    verified = models.BooleanField(default=False, help_text="Its provider's domain is proven.")
 
     calls = models.BigIntegerField(default=0, help_text="Of the last 30 days.")
     success = models.PositiveSmallIntegerField(null=True, help_text="Of 10,000 calls.")
@@ -79,6 +80,11 @@ class Standing(models.Model):
                 fields=["service"],
                 condition=Q(listed=True, down_since__isnull=False),
                 name="listed_and_down",
+            ),
+            models.Index(
+                fields=["service"],
+                condition=Q(listed=True, verified=True),
+                name="listed_and_verified",
             ),
             models.Index(fields=["probe_due_s"], condition=Q(listed=True), name="listed_to_probe"),
         ]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, transaction
 
 from marketplace import pricing, quoting
@@ -141,3 +142,16 @@ def test_signed_quote_never_changes() -> None:
         Quote.objects.update(body={})
     with pytest.raises(DatabaseError), transaction.atomic():
         raw("UPDATE marketplace_quote SET expires_at = expires_at + 1")()
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r"])
+def test_names_are_one_line(mark: str) -> None:
+    price = shop.stall()
+    name = f"Two{mark}lines"
+    for row in (price.route.service.provider, price.route.service, price.route):
+        refused(partial(type(row).objects.filter(pk=row.pk).update, name=name))
+    for row in (price.route.service.provider, price.route.service, price.route, price):
+        row.name = name
+        with pytest.raises(ValidationError) as told:
+            row.full_clean()
+        assert "One line, without line breaks or tabs." in told.value.message_dict["name"]

@@ -1,11 +1,13 @@
+import re
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from gateway.addresses import Policy
-from marketplace import proving
+from marketplace import listing, proving
 from marketplace.fetching import Unfetched
-from marketplace.models import DomainProof
+from marketplace.models import DomainProof, Service, Standing
 from marketplace.models.proofs import GRACE
 from tests.marketplace import shop
 
@@ -78,3 +80,50 @@ def test_only_public_addresses_are_asked() -> None:
     found.refresh_from_db()
     assert not proving.check(found, shop.NOW)
     assert not found.holds
+
+
+def test_catalogue_can_be_narrowed_to_who_holds_a_domain(client: Client) -> None:
+    found = proof("Alba")
+    shop.service(found.provider, "weather")
+    shop.service(shop.provider("Bruno"), "tides")
+
+    def shown() -> list[str]:
+        page = client.get("/?verified=1").content.decode()
+        assert re.search(r'name="verified" value="1" checked', page)
+        assert "Verified provider" in page
+        assert page.count(">verified</span>") == page.count('class="card"')
+        return re.findall(r'<h3><a href="/services/(\w+)/">', page)
+
+    assert shown() == []
+    proving.check(found, shop.NOW, Web(alba=found.line))
+    assert shown() == ["weather"]
+    assert client.get("/?sort=newest").content.decode().count(">verified</span>") == 1
+    proving.check(found, shop.NOW + GRACE * 2, Web())
+    assert shown() == []
+    # Going through the services anew comes to the same.
+    proving.check(found, shop.NOW + GRACE * 2, Web(alba=found.line))
+    Standing.objects.update(verified=False)
+    listing.refresh([each.pk for each in Service.objects.all()])
+    assert shown() == ["weather"]
+
+
+def test_console_forgets_the_mark_with_the_proof_and_with_another_domain(client: Client) -> None:
+    found = proof("Alba")
+    shop.service(found.provider, "weather")
+    client.force_login(found.provider.owner)
+    page = f"/admin/marketplace/domainproof/{found.pk}/"
+
+    def verified() -> bool:
+        return Standing.objects.get().verified
+
+    proving.check(found, shop.NOW, Web(alba=found.line))
+    assert verified()
+    client.post(f"{page}change/", {"domain": "other.invalid"})
+    assert not verified()
+    DomainProof.objects.update(domain="alba.example")
+    found.refresh_from_db()
+    proving.check(found, shop.NOW, Web(alba=found.line))
+    assert verified()
+    client.post(f"{page}delete/", {"post": "yes"})
+    assert not DomainProof.objects.exists()
+    assert not verified()
