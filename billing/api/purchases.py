@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from billing import authorizing, conf, instructing, recovering, remembering
 from billing.api import answers, bodies, credentials
 from billing.api.endpoint import ID, Endpoint, client_network
-from billing.api.statuses import bought, status
+from billing.api.statuses import bought, receipt, status
 from billing.domain.errors import NotFound
 from billing.instructing import Wish
 from billing.models import Purchase
@@ -62,7 +62,7 @@ class PurchaseStatus(Endpoint):
     )
     def get(self, _request: Request, purchase_id: str) -> Response:
         """Where a purchase stands, and its grant once it has one."""
-        return Response(status(existing(purchase_id)))
+        return told(existing(purchase_id))
 
 
 class Authorization(Endpoint):
@@ -78,7 +78,7 @@ class Authorization(Endpoint):
         body = bodies.AuthorizationBody(data=request.data)
         body.is_valid(raise_exception=True)
         purchase = authorizing.authorize(purchase_id, body.offered(), now_s=time.time())
-        return Response(status(purchase), status=202)
+        return told(purchase, 202)
 
 
 class Sep7Callback(Endpoint):
@@ -94,7 +94,7 @@ class Sep7Callback(Endpoint):
         existing(purchase_id)
         offered = TransactionOffered(bodies.posted_transaction(request.data))
         purchase = authorizing.authorize(purchase_id, offered, now_s=time.time())
-        return Response(status(purchase), status=202)
+        return told(purchase, 202)
 
 
 class Recovery(Endpoint):
@@ -113,7 +113,11 @@ class Recovery(Endpoint):
         purchase = recovering.recover(
             purchase_id, quote, client_network=client_network(request), now_s=time.time()
         )
-        return Response(status(purchase))
+        return told(purchase)
+
+
+def told(purchase: Purchase, code: int = 200) -> Response:
+    return Response(status(purchase), status=code, headers=receipt(purchase))
 
 
 def existing(purchase_id: str) -> Purchase:

@@ -3,10 +3,16 @@
 The granted access token is among it: it names the key that may use it, and is worthless without.
 """
 
+import json
+from datetime import UTC, datetime
+
+from billing import conf
 from billing.api import problems
 from billing.domain.purchases import ENDS
+from billing.domain.purchases import State as Stage
 from billing.domain.refunds import State
 from billing.models import ChainTransaction, GrantedToken, Purchase, Refund
+from gateway.domain import jws
 
 
 def status(purchase: Purchase) -> dict[str, object]:
@@ -25,6 +31,20 @@ def status(purchase: Purchase) -> dict[str, object]:
     if refunds := [_refund(row) for row in made]:
         shown |= {"refunds": refunds}
     return shown
+
+
+def receipt(purchase: Purchase) -> dict[str, str]:
+    """Headers for whoever reads no body: `Payment-Receipt`, as the HTTP payment scheme has it."""
+    if purchase.state != Stage.GRANTED or purchase.paid_at_s is None:
+        return {}
+    paid = {
+        "status": "success",
+        "method": conf.rail().method,
+        "timestamp": f"{datetime.fromtimestamp(purchase.paid_at_s, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "reference": purchase.paid_tx_hash,
+    }
+    told = jws.encode(json.dumps(paid, separators=(",", ":")).encode())
+    return {"Payment-Receipt": told, "Cache-Control": "private, no-store"}
 
 
 def bought(purchase: Purchase) -> dict[str, object]:

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.views import APIView
 
 from billing import nudging
-from billing.api.statuses import status
+from billing.api.statuses import receipt, status
 from billing.domain.purchases import SETTLED
 from billing.models import Purchase
 
@@ -117,8 +117,11 @@ def as_waiting_view(endpoint: type[APIView]) -> View:
 
 
 def _refresh(response: HttpResponse, purchase_id: str) -> None:
-    response.data = status(Purchase.objects.get(pk=purchase_id))  # type: ignore[attr-defined]
+    purchase = Purchase.objects.get(pk=purchase_id)
+    response.data = status(purchase)  # type: ignore[attr-defined]
     response._is_rendered = False  # type: ignore[attr-defined]  # noqa: SLF001 - rendered too early
     response.render()  # type: ignore[attr-defined]
     response.headers["Content-Length"] = str(len(response.content))
+    for name, value in receipt(purchase).items():
+        response.headers[name] = value
     _let_go()

@@ -222,6 +222,10 @@ class Proven:
 
 class Rail(Protocol):
     @property
+    def method(self) -> str:
+        """What it is called where ways to pay are named over HTTP."""
+
+    @property
     def network(self) -> str: ...
 
     @property

@@ -70,6 +70,7 @@ def terms_of(order: Order) -> Terms:
 
 @dataclass
 class FakeRail:
+    method: str = "fake"
     network: str = "fake"
     contract: str = "CFAKE"
     ledger: int = 1_000

@@ -93,6 +93,10 @@ class StellarRail:
         self._operator = Operator(self._rpc, chain, operator, self._fees)
 
     @property
+    def method(self) -> str:
+        return "stellar"
+
+    @property
     def network(self) -> str:
         return self._chain.name
 
