@@ -217,6 +217,7 @@ ACCOUNT_USER_DISPLAY = "accounts.naming.name_of"
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAILS_ARE_SENT else "optional"
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True  # In the browser that signed up.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # No mails to whoever a stranger names.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # A stolen session changes neither address nor password.

@@ -3,6 +3,7 @@
 from django.db import transaction
 
 from billing import conf, nudging
+from billing.domain import freebies, logins
 from billing.domain.errors import (
     AlreadyAuthorized,
     AuthorizationInvalid,
@@ -73,6 +74,9 @@ def _checked(purchase: Purchase, offered: Offered) -> Authorization:
         raise AuthorizationInvalid("A free purchase is authorized by {signer, signature}.")
     key = conf.rail().account_key(purchase.buyer)
     message = bytes.fromhex(purchase.signing_hash)
-    if offered.signer != purchase.buyer or not ed25519.verify(key, message, offered.signature):
+    is_signed = ed25519.verify(key, message, offered.signature) or logins.signed_by(
+        key, freebies.wallet_text(message), offered.signature
+    )
+    if offered.signer != purchase.buyer or not is_signed:
         raise AuthorizationInvalid("The signature is not the buyer's over authorization_to_sign.")
     return Authorization(Kind.FREE, offered.signature.hex())

@@ -20,6 +20,11 @@ def signing_hash(purchase_id: bytes, digest: bytes, access_key: bytes) -> bytes:
     return hashlib.sha256(DOMAIN + purchase_id + digest + access_key).digest()
 
 
+def wallet_text(hash_to_sign: bytes) -> str:
+    """What is signed, as SEP-53 has it, by wallets that sign texts alone."""
+    return f"Free access: nothing is paid.\napicharge-free-v1 {hash_to_sign.hex()}"
+
+
 def exceeded(*, by_buyer: int, by_network: int) -> str | None:
     """Which daily limit one more free grant would break."""
     if by_buyer >= GRANTS_PER_BUYER_DAY:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from billing import authorizing, conf, instructing, orders, receipts
 from billing.api import bodies
 from billing.api.endpoint import ID
+from billing.domain import freebies
 from billing.domain.errors import BillingError
 from billing.domain.purchases import ENDS, PAID, State
 from billing.models import GrantedToken, Purchase
@@ -116,6 +117,8 @@ def _render(
     }
     if context["signable"]:
         context["phone"] = drawing.qr(str(context["own_address"]))
+        if not purchase.amount:
+            context["wallet_text"] = freebies.wallet_text(bytes.fromhex(purchase.signing_hash))
     return render(request, "billing/purchase.html", context, status=error.status if error else 200)
 
 

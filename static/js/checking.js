@@ -43,6 +43,10 @@ async function authorization(purchase, instruction) {
 const freePurchase = ({ id, access_key, quote }) =>
   joined(utf8("apicharge-free-v1\0"), fromHex(id), fromHex(quote.digest), fromHex(access_key));
 
+// What a wallet signs that signs texts alone (SEP-53).
+export const freeText = (hash) =>
+  `Free access: nothing is paid.\napicharge-free-v1 ${hex(hash)}`;
+
 function agree(so, reason) {
   if (!so) throw new NotAgreed(reason);
 }

@@ -1,21 +1,21 @@
-// Follows a purchase over a WebSocket: what happens is marked, and at its end the page is loaded
-// anew. A connection that breaks is made again; the server knows everything that was missed.
+// Follows a purchase over a WebSocket: what happens is marked, and whoever asked is told of its end.
+// A connection that breaks is made again; the server knows everything that was missed.
 const ENDS = new Set(["granted", "expired", "rejected", "failed"]);
 const AGAIN_MS = 1500;
 
-export function follow({ socket, state }) {
+export function follow({ socket, state }, ended) {
   const address = new URL(socket, location.href);
   address.protocol = address.protocol.replace("http", "ws");
   const opened = new WebSocket(address);
   let known = state;
   opened.addEventListener("message", ({ data }) => {
     const told = JSON.parse(data);
-    if (ENDS.has(told.status)) return location.reload();
+    if (ENDS.has(told.status)) return ended();
     known = told.status;
     mark(told);
   });
   opened.addEventListener("close", () => {
-    setTimeout(() => follow({ socket, state: known }), AGAIN_MS);
+    setTimeout(() => follow({ socket, state: known }, ended), AGAIN_MS);
   });
 }
 

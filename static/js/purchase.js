@@ -1,16 +1,17 @@
 // A purchase's page: signs, follows, and at the end makes the access token.
 import { base64, base64url, fromHex } from "./bytes.js";
-import { checked } from "./checking.js";
+import { checked, freeText } from "./checking.js";
 import { countDown } from "./counting-down.js";
 import { accessToken } from "./deriving.js";
 import { follow } from "./following.js";
-import { connected, Refusal, signature } from "./freighter.js";
+import { connected, messageSignature, Refusal, signature } from "./freighter.js";
 import { forget, kept } from "./keys.js";
 import { acting, reveal, say } from "./saying.js";
 import { held, signedWith } from "./test-wallet.js";
 
 const page = JSON.parse(document.getElementById("purchase-page").textContent);
 const ways = document.getElementById("ways");
+const LEAVES_MS = 2500; // Long enough to read that it happens, and to say no.
 
 async function send(signer, signed) {
   const answer = await fetch(page.authorization, {
@@ -27,11 +28,15 @@ const WAYS = {
     await send(wallet.address, base64(await signedWith(wallet, await checked(page))));
   },
   async freighter() {
-    await checked(page);
+    const hash = await checked(page);
     const asked = { script: ways.dataset.freighter, passphrase: page.passphrase };
     if ((await connected(asked)) !== page.buyer) throw new Refusal("other-account");
+    const address = page.buyer;
     const preimage = page.instruction.preimage_xdr;
-    await send(page.buyer, await signature({ ...asked, address: page.buyer, preimage }));
+    const signed = preimage
+      ? await signature({ ...asked, address, preimage })
+      : await messageSignature({ ...asked, address, message: freeText(hash) });
+    await send(address, signed);
   },
 };
 
@@ -70,8 +75,9 @@ async function showToken() {
 }
 
 function only(shown) {
-  for (const id of ["with-key", "shown-before", "without-key"]) {
-    document.getElementById(id).hidden = id !== shown;
+  for (const id of ["leaving", "with-key", "shown-before", "without-key"]) {
+    const part = document.getElementById(id);
+    if (part !== null) part.hidden = id !== shown;
   }
 }
 
@@ -88,6 +94,26 @@ function offerWayBack(key) {
   });
 }
 
+// Whoever waited here for the grant is led back without a click, once; who returns here stays.
+const waited = `apicharge.waited.${page.id}`;
+
+function ended() {
+  sessionStorage.setItem(waited, "1");
+  location.reload();
+}
+
+function isLedBack() {
+  const form = document.getElementById("hand-over");
+  if (form === null || sessionStorage.getItem(waited) === null) return false;
+  sessionStorage.removeItem(waited);
+  const leave = setTimeout(() => form.requestSubmit(), LEAVES_MS);
+  document.getElementById("stay").addEventListener("click", () => {
+    clearTimeout(leave);
+    showToken();
+  });
+  return true;
+}
+
 const tokenOf = (key) =>
   accessToken({
     grant: page.grant,
@@ -99,6 +125,10 @@ async function offerToken() {
   const key = kept(fromHex(page.access_key));
   if (key === null) return;
   offerWayBack(key);
+  if (isLedBack()) {
+    only("leaving");
+    return;
+  }
   if (localStorage.getItem(shownBefore) === null) {
     await showToken();
     return;
@@ -114,7 +144,7 @@ async function offerToken() {
 
 if (ways !== null) offerSigning();
 if (page.grant !== null) offerToken().catch(() => say("no-ed25519"));
-if (page.socket && page.state !== "granted") follow(page);
+if (page.socket && page.state !== "granted") follow(page, ended);
 countDown(document.getElementById("countdown"), {
   now: page.now,
   expires_at: page.quote.expires_at,

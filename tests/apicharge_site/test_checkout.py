@@ -1,67 +1,42 @@
-"""Buying in a browser, on the started product: each way to pay, and a page closed half way."""
+"""Buying in a browser, on the started product: each way to pay, and each way it can go wrong."""
 
 import base64
-import hashlib
+import hmac
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from pypdf import PdfReader
 from stellar_sdk import Keypair, Network
 
-from tests.servers import ROOT, RunningServer, running_files, start_server
+from tests.apicharge_site.tills import (
+    CHROMIUM,
+    PATIENCE_MS,
+    Stage,
+    declined,
+    signed,
+    staged,
+    token_shown,
+)
+from tests.billing.webhooks.listener import Told, listening
+from tests.servers import ROOT
 from tests.waiting import until
 
-CHROMIUM = shutil.which("chromium")
 NODE = shutil.which("node")
-PATIENCE_MS = 60_000
-CALLS = [{"kind": "calls", "count": 50}]
-QUOTES = [
-    {"name": "Hour pass", "amount": 2_500_000, "asset": "USDC", "access_seconds": 3600},
-    {"name": "Trial", "amount": 0, "asset": "USDC", "access_seconds": 600},
-]
-# What the extension would do, with a key that Python holds.
-FREIGHTER = """
-window.freighterApi = {
-  isConnected: async () => ({ isConnected: true }),
-  requestAccess: async () => ({ address: window.wallet.address }),
-  getNetworkDetails: async () => ({ networkPassphrase: window.wallet.passphrase }),
-  signAuthEntry: async (preimage, options) => window.signAsked(preimage, options),
-};
-"""
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.timeout(300),
 ]
-
-
-@dataclass
-class Stage:
-    server: RunningServer
-    browser: Browser
-
-    def page(self) -> Page:
-        context = self.browser.new_context()
-        context.set_default_timeout(PATIENCE_MS)
-        return context.new_page()
-
-    def checkout(self, page: Page, plan: str = "Hour pass") -> None:
-        page.goto(f"{self.server.origin}/checkout/files/all/?plan={plan}")
-
-    def state(self, page: Page) -> Any:
-        purchase_id = page.url.split("/purchases/")[1].split("/")[0]
-        return httpx.get(f"{self.server.origin}/apicharge/v1/purchases/{purchase_id}").json()
 
 
 @pytest.fixture(scope="module")
@@ -72,34 +47,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-@contextmanager
-def staged(home: Path, redis_url: str | None = None) -> Iterator[Stage]:
-    payee = Keypair.random().public_key
-    quotes = [{**quote, "limits": CALLS} for quote in QUOTES]
-    route = {"slug": "all", "path": "/", "methods": [], "quotes": quotes}
-    with (
-        running_files(home) as files,
-        start_server(home, redis_url=redis_url) as server,
-        sync_playwright() as playwright,
-    ):
-        server.sandbox.fund(payee, "USDC")
-        server.sell({"slug": "files", "upstream": files, "payee": payee, "routes": [route]})
-        options = ["--no-sandbox"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield Stage(server, browser)
-        browser.close()
-
-
-def token_shown(page: Page) -> str:
-    shown = page.locator("#access-token")
-    expect(shown).to_contain_text("~", timeout=PATIENCE_MS)
-    return shown.inner_text()
-
-
-def downloaded(page: Page, directory: Path) -> Path:
+def downloaded(page: Page, button: str, path: Path) -> Path:
     with page.expect_download() as started:
-        page.click("#env")
-    path = directory / "apicharge.env"
+        page.click(button)
     started.value.save_as(path)
     return path
 
@@ -108,9 +58,7 @@ def test_test_wallet_buys_and_the_page_s_snippet_calls(stage: Stage, tmp_path: P
     page = stage.page()
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))
-    stage.checkout(page)
-    page.click("[data-way=page]")
-    token = token_shown(page)
+    token = stage.bought(page)
     assert failures == []
     called = httpx.get(f"{stage.server.origin}/gate/files/a", headers={"apicharge": token})
     assert called.status_code != 402
@@ -119,7 +67,7 @@ def test_test_wallet_buys_and_the_page_s_snippet_calls(stage: Stage, tmp_path: P
     console.goto(page.locator("#in-console").evaluate("link => link.href"))
     expect(console.locator("#token")).to_have_value(token)
     assert "token" not in console.url
-    downloaded(page, tmp_path)
+    downloaded(page, "#env", tmp_path / "apicharge.env")
     snippet = page.inner_text("#snippet")
     script = page.get_attribute("a[download][href$='deriving.js']", "href")
     (tmp_path / "deriving.js").write_text(httpx.get(f"{stage.server.origin}{script}").text)
@@ -128,6 +76,12 @@ def test_test_wallet_buys_and_the_page_s_snippet_calls(stage: Stage, tmp_path: P
     page.reload()
     page.click("#another")
     assert token_shown(page)
+    paid = stage.state(page)
+    page.click("text=See the receipt")
+    receipt = PdfReader(downloaded(page, "a:text-is('PDF')", tmp_path / "receipt.pdf"))
+    said = re.sub(r"\s", "", "".join(sheet.extract_text() for sheet in receipt.pages))
+    for part in (paid["id"], paid["transaction"], "0.25USDC", "Hourpass,version1"):
+        assert part in said
     page.context.close()
     if NODE is None:
         pytest.skip("node is not installed: the snippet was not run")
@@ -150,93 +104,205 @@ def test_402_leads_through_the_checkout_back_to_the_page_asked_for(stage: Stage)
     assert "402" in page.inner_text("main")
     page.locator("a.button", has_text="Buy").first.click()
     page.click("[data-way=page]")
-    token_shown(page)
-    with page.expect_response(lambda answer: answer.url == wanted) as answered:
-        page.click("text=Open the page you asked for")
-    assert answered.value.status == 200
-    page.wait_for_url(wanted)
+    expect(page.locator("#leaving")).to_be_visible()
+    purchase = page.url
+    page.wait_for_url(wanted)  # By itself.
+    assert "data:" in page.inner_text("body")
     cookie = next(each for each in page.context.cookies() if each["name"] == "apicharge")
     assert (cookie["path"], cookie["httpOnly"]) == ("/gate/files", True)
-    page.context.close()
-
-
-def test_free_plan_needs_no_wallet(stage: Stage) -> None:
-    page = stage.page()
-    stage.checkout(page, "Trial")
-    page.click("[data-way=page]")
+    page.goto(purchase)  # Who returns stays, and sees the token.
     assert token_shown(page)
+    page.click("text=Open the page you asked for")
+    page.wait_for_url(wanted)
     page.context.close()
 
 
-def with_freighter(
-    stage: Stage, answer: Callable[[Keypair, str], Any], **wallet: str
-) -> tuple[Page, Keypair]:
-    key = Keypair.random()
-    stage.server.sandbox.fund(key.public_key, "USDC")
+def test_free_plan_needs_no_wallet_and_takes_one(stage: Stage) -> None:
     page = stage.page()
-    known = {"address": key.public_key, "passphrase": Network.TESTNET_NETWORK_PASSPHRASE, **wallet}
-    page.add_init_script(f"window.wallet = {json.dumps(known)};{FREIGHTER}")
-    page.expose_function("signAsked", lambda preimage, _options: answer(key, preimage))
-    stage.checkout(page)
-    page.click("[data-way=freighter]")
-    return page, key
-
-
-def signed(key: Keypair, preimage: str) -> Any:
-    digest = hashlib.sha256(base64.b64decode(preimage)).digest()
-    signature = base64.b64encode(key.sign(digest)).decode()
-    return {"signedAuthEntry": signature, "signerAddress": key.public_key}
-
-
-def test_freighter_signs_the_authorization(stage: Stage) -> None:
-    page, _ = with_freighter(stage, signed)
+    assert stage.bought(page, "Trial")
+    page.context.close()
+    page, key = stage.with_freighter(signed, "Trial")
     assert token_shown(page)
-    assert stage.state(page)["status"] == "granted"
+    assert "Transaction" not in page.inner_text("main")
+    assert key.public_key in page.inner_text("aside")
     page.context.close()
 
 
-def test_freighter_that_says_no_or_is_elsewhere_is_understood(stage: Stage) -> None:
-    rejecting = lambda _key, _preimage: {"error": {"code": -4, "message": "no"}}  # noqa: E731
-    page, _ = with_freighter(stage, rejecting)
+def test_wallet_that_says_no_or_is_elsewhere_or_missing_is_understood(stage: Stage) -> None:
+    page, _ = stage.with_freighter(declined)
     expect(page.locator("#said")).to_contain_text("You declined in the wallet")
     assert stage.state(page)["status"] == "instructed"
     page.context.close()
-    page, _ = with_freighter(stage, signed, passphrase=Network.PUBLIC_NETWORK_PASSPHRASE)
+    page, _ = stage.with_freighter(signed, passphrase=Network.PUBLIC_NETWORK_PASSPHRASE)
     expect(page.locator("#said")).to_contain_text("another network")
     assert "/checkout/" in page.url
     page.context.close()
-
-
-def test_without_freighter_the_page_says_so(stage: Stage) -> None:
     page = stage.page()
     stage.checkout(page)
     page.click("[data-way=freighter]")
     expect(page.locator("#said")).to_contain_text("No Freighter in this browser")
+    page.click("#said >> text=No wallet, or nothing in it?")
+    expect(page.locator("h1")).to_have_text("No wallet, or no USDC?")
     page.context.close()
 
 
-def test_page_that_is_closed_half_way_goes_on_where_it_was(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("assets", "plan", "title"),
+    [
+        (None, "Hour pass", "This account does not exist on the network yet"),
+        ([], "Hour pass", "This account cannot hold the asset yet"),
+        (["USDC"], "Vault pass", "This account does not hold enough"),
+    ],
+)
+def test_account_that_cannot_pay_is_told_what_it_needs(
+    stage: Stage, assets: list[str] | None, plan: str, title: str
+) -> None:
+    account = Keypair.random().public_key
+    if assets is not None:
+        stage.server.sandbox.fund(account, *assets)
     page = stage.page()
+    stage.checkout(page, plan)
+    page.fill("input[name=buyer]", account)
+    page.click("button:text-is('Continue')")
+    trouble = page.locator(".trouble[role=alert]:visible")
+    expect(trouble).to_contain_text(title)
+    expect(trouble).to_contain_text("Nothing was taken")
+    expect(page.locator("input[name=buyer]")).to_have_value(account)
+    trouble.get_by_role("link").click()
+    assert page.url.endswith("/funds/")
+    page.context.close()
+
+
+def test_quote_that_runs_out_is_replaced_before_and_after_it_was_taken(stage: Stage) -> None:
+    page = stage.page()
+    page.clock.install()
     stage.checkout(page)
+    page.clock.fast_forward("30:00")
+    expect(page.locator("main")).to_contain_text("The quote ran out, so this is a new one")
+    assert "requoted=1" in page.url
+    page.fill("input[name=buyer]", Keypair.random().public_key)
+    page.context.close()
+    page, _ = stage.with_freighter(declined)
+    expect(page.locator("#said")).to_contain_text("You declined")
+    late = "from billing.models import Purchase; "
+    late += f"Purchase.objects.filter(pk={stage.state(page)['id']!r}).update(expires_at_s=1)"
+    stage.server.python(late)
+    page.reload()
+    expect(page.locator(".trouble[role=alert]:visible")).to_contain_text("run out")
+    expect(page.locator("[data-way]")).to_have_count(0)
+    page.click("text=Start again with a new quote")
+    assert "/checkout/files/all/?plan=Hour+pass" in page.url
+    page.context.close()
+
+
+def test_page_that_is_closed_while_nobody_knows_goes_on_and_nothing_is_paid_twice(
+    stage: Stage,
+) -> None:
+    moods = [declined]
+
+    def moody(key: Keypair, kind: str, content: str) -> Any:
+        return moods[-1](key, kind, content)
+
+    page, _ = stage.with_freighter(moody)
+    expect(page.locator("#said")).to_contain_text("You declined")
+    address = page.url
+    page = reopened(stage, page)
+    assert page.url == address
+    moods.append(signed)
     page.route("**/authorization", lambda route: route.abort())
-    page.click("[data-way=page]")
+    page.click("[data-way=freighter]")
     expect(page.locator("#said")).to_contain_text("does not answer")
-    address, context = page.url, page.context
-    wallet = page.evaluate("sessionStorage.getItem('apicharge.test-wallet')")
+    page.unroute("**/authorization")
+    with stage.nobody_knows():
+        page.click("[data-way=freighter]")
+        assert_nobody_is_asked_to_pay(page)
+        page = reopened(stage, page)
+        assert page.url == address
+        assert_nobody_is_asked_to_pay(page)
+    assert token_shown(page)  # By itself.
+    digest = page.evaluate("JSON.parse(document.getElementById('purchase-page').text).quote.digest")
+    stage.checkout(page)
+    page.eval_on_selector("[name=digest]", "(field, digest) => { field.value = digest }", digest)
+    page.click("[data-way=freighter]")
+    expect(page.locator("main")).to_contain_text("so nothing was bought again")
+    assert page.url.startswith(address)
+    page.context.close()
+
+
+def reopened(stage: Stage, page: Page) -> Page:
+    """The tab is closed; another one finds the purchase again."""
+    context = page.context
     page.close()
-    again = context.new_page()
-    stage.checkout(again)
-    again.click("text=Go on with it")
-    assert again.url == address
-    again.evaluate("wallet => sessionStorage.setItem('apicharge.test-wallet', wallet)", wallet)
-    again.reload()
-    again.click("[data-way=page]")
-    again.close()
-    until(lambda: httpx.get(address).text.count("Access granted"), seconds=60)
-    last = context.new_page()
-    last.goto(address)
-    assert token_shown(last)
-    context.close()
+    page = context.new_page()
+    stage.checkout(page)
+    page.click("text=Go on with it")
+    return page
+
+
+def assert_nobody_is_asked_to_pay(page: Page) -> None:
+    expect(page.locator("li[data-state=submitted]")).to_have_class("done", timeout=PATIENCE_MS)
+    expect(page.locator("#unknown")).to_contain_text("do not pay again")
+    expect(page.locator("#unknown")).to_be_visible()
+    expect(page.locator("[data-way]")).to_have_count(0)
+
+
+def test_voucher_becomes_a_token_that_works(stage: Stage) -> None:
+    issued = "import time; from billing import vouchers; "
+    issued += "from marketplace.models import RouteQuote; now_s = time.time(); "
+    issued += "price = RouteQuote.objects.get(name='Hour pass'); "
+    issued += "print(vouchers.issue(price, count=1, uses=1, until_s=int(now_s) + 600, "
+    issued += "note='', actor='seller', now_s=now_s)[0][0])"
+    code = stage.server.python(issued).split()[-1]
+    page = stage.page()
+    stage.go(page, "/vouchers/")
+    for given, answer in (
+        ("AAAA-BBBB-CCCC-DDDD", ".trouble[role=alert]:visible"),
+        (code, "#token"),
+    ):
+        page.fill("[name=code]", given)
+        page.click("[data-way=page]")
+        expect(page.locator(answer)).to_be_visible(timeout=PATIENCE_MS)
+    stage.call(token_shown(page))
+    assert "Nothing" in page.inner_text("aside")
+    page.context.close()
+
+
+def is_signed(told: Told, secret: str) -> bool:
+    """Standard Webhooks, as a receiver checks it."""
+    said = f"{told.headers['webhook-id']}.{told.headers['webhook-timestamp']}.".encode() + told.body
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    expected = base64.b64encode(hmac.digest(key, said, "sha256")).decode()
+    return f"v1,{expected}" in told.headers["webhook-signature"].split()
+
+
+def test_notice_of_real_use_comes_by_mail_and_webhook_and_is_sent_again(stage: Stage) -> None:
+    page = stage.page()
+    stage.sign_up(page, "buyer@example.org")
+    with listening() as listener:
+        stage.go(page, "/account/notices/")
+        page.fill("[name=url]", listener.url)
+        page.click("text=Add the address")
+        endpoint = page.url
+        page.click("summary:text-is('Show it')")
+        secret = page.locator("details:has-text('Show it') code").inner_text()
+        stage.call(stage.bought(page), times=40)
+        mailed = lambda: stage.mailbox.about("80 % of")  # noqa: E731
+        until(lambda: listener.told and mailed(), seconds=60)
+        assert "/account/grants/" in mailed()
+        first = listener.told[0]
+        assert json.loads(first.body)["data"]["limit"]["percent"] == 80
+        page.goto(endpoint)
+        page.click("text=Send again")
+        until(lambda: len(listener.told) == 2, seconds=60)
+        again = listener.told[1]
+        assert (again.headers["webhook-id"], again.body) == (
+            first.headers["webhook-id"],
+            first.body,
+        )
+        assert is_signed(first, secret)
+        assert is_signed(again, secret)
+        assert not is_signed(again, "whsec_" + base64.b64encode(b"another").decode())
+    page.context.close()
 
 
 def test_without_scripts_a_pasted_signature_of_the_command_line_buys(

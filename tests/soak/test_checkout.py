@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.apicharge_site import test_checkout
-from tests.apicharge_site.test_checkout import Stage, staged, token_shown
+from tests.apicharge_site.tills import Stage, staged, token_shown
 from tests.gateway.ledgers import test_redis
 from tests.servers import Process
 

@@ -1,6 +1,8 @@
 """Each status of the purchase endpoints. On a refusal also: what did not change."""
 
 import base64
+import hashlib
+import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -356,11 +358,23 @@ class TestFreeQuote:
         assert [instruction[name] for name in (*of_the_chain, "transaction")] == [None] * 5
         assert api.authorize(instruction, BUYER).status == 202
         worked()
-        granted = api.get(f"purchases/{instruction['id']}").body
+        said = api.get(f"purchases/{instruction['id']}")
+        granted = said.body
         assert granted["status"] == "granted"
+        assert "Payment-Receipt" not in said.headers
         claims = tokens.jws.parse(granted["granted_access_token"]).payload
         assert claims["pay"] is None
         assert shop.rail.sent == []
+
+    def test_wallet_signs_it_as_a_message(self, api: Api) -> None:
+        instruction = api.buy(quote(**FREE), BUYER).body
+        path = f"purchases/{instruction['id']}/authorization"
+        for to_sign, status in (("00" * 32, 422), (instruction["authorization_to_sign"], 202)):
+            text = f"Free access: nothing is paid.\napicharge-free-v1 {to_sign}"
+            digest = hashlib.sha256(f"Stellar Signed Message:\n{text}".encode()).digest()
+            signature = base64.b64encode(BUYER.sign(digest)).decode()
+            said = api.post(path, {"signer": BUYER.address, "signature": signature})
+            assert said.status == status
 
     def test_sixth_of_a_buyer_in_a_day_is_refused(self, api: Api) -> None:
         for _ in range(5):
@@ -401,6 +415,10 @@ def test_whoever_shows_the_quote_gets_the_grant_of_a_lost_row(api: Api, shop: Sh
     lost.delete()
     said = api.post(f"purchases/{instruction['id']}/recover", {"quote": document})
     assert (said.status, said.body["status"]) == (200, "granted")
+    told = json.loads(tokens.jws.decode(said.headers["Payment-Receipt"]))
+    assert (told["status"], told["method"]) == ("success", "fake")
+    assert told["reference"] == said.body["transaction"]
+    assert "private" in said.headers["Cache-Control"]
     claims = tokens.jws.parse(said.body["granted_access_token"]).payload
     assert claims["iat"] == claims["nbf"] == payment.closed_at_s
     assert claims["jti"] == instruction["id"]

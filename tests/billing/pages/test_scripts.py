@@ -13,6 +13,7 @@ from django.conf import settings
 from stellar_sdk import StrKey
 
 from billing import keys
+from billing.domain import freebies
 from billing.rails.port import Order
 from billing.rails.stellar import calls
 from gateway.domain import jws, tokens
@@ -79,10 +80,14 @@ def purchase(quote: SignedQuote, *, instructed: SignedQuote | None = None, **oth
 
 
 CHECK = """
-import { checked } from "./checking.js";
+import { checked, freeText } from "./checking.js";
 const results = [];
 for (const one of given) {
-  try { results.push(Buffer.from(await checked(one)).toString("hex")); }
+  try {
+    const hash = await checked(one);
+    results.push(Buffer.from(hash).toString("hex"));
+    if (one.text && one.text !== freeText(hash)) throw new Error("another text");
+  }
   catch (error) { results.push(`${error.constructor.name}: ${error.message}`); }
 }
 console.log(JSON.stringify(results));
@@ -131,6 +136,7 @@ def test_free_purchase_is_checked_too(till: Till, tmp_path: Path) -> None:
     page = purchase(quote)
     page |= {"id": bought.pk, "access_key": bought.access_key, "quote": bought.quote}
     page["instruction"]["authorization_to_sign"] = bought.signing_hash
+    page["text"] = freebies.wallet_text(bytes.fromhex(bought.signing_hash))
     stranger = {**page, "access_key": "11" * 32}
     good, refused = run(tmp_path, CHECK, [page, stranger])
     assert good == bought.signing_hash
