@@ -38,7 +38,7 @@ Dashboard = Callable[[HttpRequest], TemplateResponse | None]
 class ConsoleSite(AdminSite):
     site_header = "ApiCharge console"
     site_title = "ApiCharge console"
-    index_title = "Your shop"
+    index_title = "Everything here"
 
     order = ["Service", "Route", "RouteQuote", "Provider", "Category", "Quote"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from billing import halting
+from billing.admin import reading
 from billing.domain.discrepancies import State as Fit
 from billing.domain.requests import State
-from billing.models import Discrepancy, RefundRequest, ServiceReport
+from billing.models import Discrepancy, Purchase, RefundRequest, ServiceReport
 from marketplace.admin import desk
 from marketplace.admin.scoping import seller
 from marketplace.console import Screen
@@ -30,9 +31,16 @@ REVIEWS = "marketplace.change_service"
 @dataclass(frozen=True, slots=True)
 class Waiting:
     title: str
-    rows: list[Model]
+    rows: list["Line"]
     page: str
     more: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    pk: int
+    words: str
+    detail: str
 
 
 def is_staff(request: HttpRequest) -> bool:
@@ -60,24 +68,49 @@ def _waiting(now_s: float) -> list[Waiting]:
     reports = ServiceReport.objects.filter(handled_at_s=None).select_related("service")
     asked = RefundRequest.objects.filter(
         state=State.ASKED, asked_at_s__lt=int(now_s) - UNANSWERED_SECONDS
-    )
+    ).select_related("purchase")
+    unfit = Discrepancy.objects.filter(state=Fit.OPEN)
     suspended = Suspension.objects.filter(lifted_at=None).select_related("service", "provider")
     return [
-        _rows(_("Reports of services"), reports.order_by("reported_at_s")),
-        _rows(
-            _("Refunds asked for, and not answered for three days"), asked.order_by("asked_at_s")
+        _group(
+            _("Reports of services"),
+            ServiceReport,
+            [
+                Line(row.pk, f"{row.service}: {row.get_reason_display()}", row.text)
+                for row in reports.order_by("reported_at_s")[:SHOWN]
+            ],
         ),
-        _rows(
-            _("Payments and grants that do not agree"), Discrepancy.objects.filter(state=Fit.OPEN)
+        _group(
+            _("Refunds asked for, and not answered for three days"),
+            RefundRequest,
+            [
+                Line(row.pk, f"{row.purchase.route}: {_paid(row.purchase)}", row.reason)
+                for row in asked.order_by("asked_at_s")[:SHOWN]
+            ],
         ),
-        _rows(_("Suspended now"), suspended),
+        _group(
+            _("Payments and grants that do not agree"),
+            Discrepancy,
+            [
+                Line(row.pk, row.finding.replace("_", " ").capitalize(), row.detail)
+                for row in unfit[:SHOWN]
+            ],
+        ),
+        _group(
+            _("Suspended now"),
+            Suspension,
+            [Line(row.pk, str(row), row.reason) for row in suspended[:SHOWN]],
+        ),
     ]
 
 
-def _rows(title: str, rows: "QuerySet[Model]") -> Waiting:
-    model = rows.model._meta  # noqa: SLF001 - Django's own way to name an admin page
-    name = f"admin:{model.app_label}_{model.model_name}"
-    return Waiting(title, list(rows[:SHOWN]), f"{name}_change", f"{name}_changelist")
+def _paid(purchase: Purchase) -> str:
+    return reading.price(purchase.amount, purchase.asset_code)
+
+
+def _group(title: str, model: type[Model], rows: list[Line]) -> Waiting:
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"  # noqa: SLF001 - Django's way
+    return Waiting(title, rows, f"{name}_change", f"{name}_changelist")
 
 
 def _decide(request: HttpRequest) -> HttpResponse:

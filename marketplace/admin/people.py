@@ -14,8 +14,9 @@ class LoginAdmin(UserAdmin, ModelAdmin[User]):  # type: ignore[type-arg]
     form = UserForm
     add_form = UserAddForm
     change_password_form = PasswordForm
+    filter_horizontal = ()  # Two lists side by side are wider than a phone, and say nothing aloud.
 
 
 @admin.register(Group)
 class LoginGroupAdmin(GroupAdmin, ModelAdmin[Group]):
-    pass
+    filter_horizontal = ()

@@ -12,6 +12,7 @@ from tests.accounts.people import somebody
 
 pytestmark = pytest.mark.django_db
 OWN = ["/accounts/", "/accounts/email/", "/accounts/password/change/", "/accounts/sessions/"]
+OWN += ["/accounts/2fa/", "/accounts/2fa/webauthn/"]
 OPEN = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/sell/"]
 
 

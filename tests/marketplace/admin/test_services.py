@@ -91,6 +91,12 @@ def gated() -> list[str]:
     return [service["slug"] for service in published()]
 
 
+def test_fields_in_rows_have_labels(people: People) -> None:
+    page = people.as_alba.get(ADD).content.decode()
+    for name in ("upstreams-0-url", "upstreams-0-weight", "routes-0-name", "routes-0-path"):
+        assert f'<label class="sr" for="id_{name}">' in page
+
+
 def test_provider_makes_a_service_with_upstream_and_route_on_one_page(people: People) -> None:
     assert people.as_alba.post(ADD, service_fields()).status_code == 302
     made = Service.objects.get(slug="tides")
