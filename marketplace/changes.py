@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import F, Q, Value
 from django.utils.translation import gettext
 
 from marketplace.domain import plans
@@ -27,7 +27,7 @@ class Change:
 
 
 def changes(service: Service) -> list[Change]:
-    found = [*_prices(service), *_documents(service), *_notes(service)]
+    found = [*_prices(service), *_said(service)]
     return sorted(found, key=lambda change: change.at, reverse=True)[:SHOWN_MAX]
 
 
@@ -63,18 +63,24 @@ def _retired(newest: Iterable[RouteQuote]) -> Iterator[Change]:
             yield Change(price.retired_at, "price", title)
 
 
-def _documents(service: Service) -> Iterator[Change]:
-    known = ApiDocument.objects.filter(service=service).defer("body", "servers")
-    for document in known[:SHOWN_MAX]:
-        count = plans.counted(document.operation_count, "operation")
-        version = f" {document.api_version}" if document.api_version else ""
-        title = gettext("API description%(version)s") % {"version": version}
-        yield Change(document.created_at, "api", title, count)
-
-
-def _notes(service: Service) -> Iterator[Change]:
-    for note in ServiceNote.objects.filter(service=service).order_by("-created_at")[:SHOWN_MAX]:
-        yield Change(note.created_at, "note", note.title, note.text)
+def _said(service: Service) -> Iterator[Change]:
+    """What its provider wrote, and imported."""
+    notes = ServiceNote.objects.filter(service=service).order_by()
+    documents = ApiDocument.objects.filter(service=service).order_by()
+    columns = ("created_at", "kind", "title", "text", "count")
+    rows = notes.annotate(kind=Value("note"), count=Value(0)).values_list(*columns)
+    imported = documents.annotate(
+        kind=Value("api"), text=F("api_version"), count=F("operation_count")
+    ).values_list(*columns)
+    for at, kind, title, text, count in rows.union(imported, all=True).order_by("-created_at")[
+        :SHOWN_MAX
+    ]:
+        if kind == "note":
+            yield Change(at, kind, title, text)
+        else:
+            version = f" {text}" if text else ""
+            told = gettext("API description%(version)s") % {"version": version}
+            yield Change(at, kind, told, plans.counted(count, "operation"))
 
 
 def _terms(price: RouteQuote) -> str:

@@ -16,7 +16,7 @@ from marketplace.indexing import linked_data
 from marketplace.models import Service
 from marketplace.offered import gated, with_prices
 from marketplace.records import record
-from marketplace.reviewing import latest, rating_of
+from marketplace.reviewing import first_page
 from marketplace.showing import gate_address, route_plans
 from marketplace.sitemaps import kept_from_robots
 from marketplace.trying.offering import trial_of
@@ -54,7 +54,7 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
     sold = with_prices(found)
     document = importing.current(found)
     callable_ = endpoints(sold, document)
-    newest = latest(found)
+    rating, newest = first_page(found)
     favourite = popular(price for _, prices in sold for price in prices)
     routes = [route_plans(found, each, prices, favourite) for each, prices in sold]
     context = {
@@ -72,7 +72,7 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "endpoint_count": len(callable_),
         "snippets": routes[0].snippets if routes else (),
         "record": record(found, timezone.now()),
-        "rating": rating_of(found),
+        "rating": rating,
         "reviews": newest[:REVIEWS_SHOWN],
         "more_reviews": len(newest) > REVIEWS_SHOWN,
         "changes": changes(found),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.db import IntegrityError, transaction
-from django.db.models import Count
+from django.db.models import Count, Q, Window
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -79,6 +79,17 @@ def latest(service: Service, before: int | None = None) -> Sequence[Review]:
     if before is not None:
         shown = shown.filter(pk__lt=before)
     return list(shown.order_by("-pk")[: PAGE_SIZE + 1])
+
+
+def first_page(service: Service) -> tuple[Rating, Sequence[Review]]:
+    """The rating and the latest in one query, as a page has them that shows much else."""
+    stars = range(1, STARS_MAX + 1)
+    counts = {f"of_{each}": Window(Count("pk", filter=Q(stars=each))) for each in stars}
+    shown = Review.objects.shown().filter(service=service).annotate(**counts)
+    found = list(shown.order_by("-pk")[: PAGE_SIZE + 1])
+    if not found:
+        return NO_RATING, found
+    return Rating(tuple(getattr(found[0], name) for name in counts)), found
 
 
 @require_safe

@@ -2,11 +2,14 @@ import json
 import re
 
 import pytest
+from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from marketplace import importing
 from marketplace.importing import Source
-from marketplace.models import Service
+from marketplace.models import Review, Service, ServiceNote
 from marketplace.presenting import ENDPOINTS_SHOWN
 from tests.marketplace import shop
 from tests.marketplace.documents import WEATHER
@@ -102,3 +105,24 @@ def test_an_unlisted_service_is_kept_from_robots_on_every_page(client: Client) -
         told = response.headers.get("X-Robots-Tag", "") + response.content.decode()
         assert "noindex" in told.partition("<body")[0]
     assert "/services/weather/" not in client.get("/providers/alba/").content.decode()
+
+
+@pytest.mark.parametrize("logged_in", [False, True])
+def test_page_is_ten_questions_at_most_whoever_looks(client: Client, logged_in: bool) -> None:
+    service = shop.stall().route.service
+    ServiceNote.objects.create(service=service, title="Faster", text="By half.")
+    for number in range(3):
+        Review.objects.create(
+            service=service,
+            buyer=f"G{number}",
+            grant=f"{number}",
+            stars=4 + number % 2,
+            text="Good.",
+        )
+    if logged_in:
+        client.force_login(User.objects.create_user("carla"))
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get("/services/weather/").content.decode()
+    assert len(asked) <= 10
+    assert "<b>4.3</b>" in page
+    assert "By half." in page
