@@ -18,11 +18,13 @@ django_application: Application = get_asgi_application()
 
 # Django's apps are loaded from here on.
 from apicharge_site import bounding, forwarded, gating  # noqa: E402
+from apicharge_site.behind import Behind  # noqa: E402
 from apicharge_site.health import PATHS, Health  # noqa: E402
 from apicharge_site.metrics import PATH as METRICS_PATH  # noqa: E402
 from apicharge_site.metrics import Metrics  # noqa: E402
 from billing.routing import LIVE_PAGES  # noqa: E402
 from gateway.asgi import Receive, Reply, Scope, Send, answer, answer_handshake  # noqa: E402
+from marketplace.looking import looks  # noqa: E402
 
 gate = gating.mounted()
 checks = {"database": gating.database_answers}
@@ -30,7 +32,7 @@ metrics = Metrics(settings.METRICS_TOKEN, gate.figures if gate is not None else 
 health = Health({**checks, "routes": gate.is_ready} if gate is not None else checks)
 serves_site = settings.ROLE in {"all", "console"}
 live_pages: Application = URLRouter(LIVE_PAGES)
-site = bounding.bounded(django_application, settings.ORIGIN)
+site = Behind(bounding.bounded(django_application, settings.ORIGIN), looks)
 OBJECTS_BEFORE_COLLECTION = 10_000
 NOT_HERE = Reply(404, [(b"content-type", b"text/plain")], b"This node answers gated routes only.\n")
 NO_SOCKET = Reply(404, [(b"content-type", b"text/plain")], b"There is no WebSocket here.\n")
@@ -69,6 +71,7 @@ async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
         else:
             if gate is not None:
                 await gate.stop()
+            await site.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
 

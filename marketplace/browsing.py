@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from marketplace.cards import Card, card
 from marketplace.models import CheapestPrice, Service, ServiceQuerySet, Standing
-from marketplace.searching import Key, Order, Search, parts
+from marketplace.searching import Key, Order, Search, find
 
 PAGE_SIZE = 24
 COUNT_MAX = 1_000
@@ -39,14 +39,14 @@ class Front:
 def page(search: Search, *, after: str, before: str) -> Page:
     backwards = Key.of(before) if not Key.of(after) else None
     begin = backwards or Key.of(after)
-    order, found = search.ordered_by(), parts(search)
-    rows = _walk(found, order, begin, backwards=backwards is not None)
+    order, found = search.ordered_by(), find(search)
+    rows = _walk(found.parts, order, begin, backwards=backwards is not None)
     more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if backwards:
         rows.reverse()
     is_first = begin is None or (backwards is not None and not more)
     is_last = not more and backwards is None
-    total = len(rows) if is_first and is_last else _count(found)
+    total = len(rows) if is_first and is_last else _count(found.counted)
     return Page(
         cards=_cards([row for _, row in rows], search.asset),
         previous="" if is_first or not rows else search.address(before=order.key(*rows[0])),
@@ -63,7 +63,7 @@ def front(of_members: ServiceQuerySet) -> Front:
     used = listed.filter(popularity__gt=0).order_by("-popularity", "-pk")
     used_most = _without(used[: FEATURED_MAX + MOST_USED_MAX], featured)[:MOST_USED_MAX]
     newest = Search(order="newest")
-    rows = [row for _, row in _walk(parts(newest), newest.ordered_by(), None, backwards=False)]
+    rows = [row for _, row in _walk(find(newest).parts, newest.ordered_by(), None, backwards=False)]
     shown = rows[:PAGE_SIZE]
     cards = {each.service: each for each in _cards([*featured, *used_most, *shown])}
 
@@ -118,11 +118,11 @@ def _ordered(
     return rows.order_by(f"{sign}{order.column}", f"{sign}service_id")
 
 
-def _count(found: Sequence["QuerySet[Standing]"]) -> int:
+def _count(counted: Iterable["QuerySet[Standing]"]) -> int:
     """How many there are, of which no more than needed are counted."""
     total = 0
-    for part in found:
-        total += part.order_by().values("pk")[: COUNT_MAX + 1 - total].count()
+    for rows in counted:
+        total = rows.order_by().values("pk")[: COUNT_MAX + 1].count()
         if total > COUNT_MAX:
             break
     return total

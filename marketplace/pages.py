@@ -17,7 +17,7 @@ from marketplace.models import Route, RouteQuote, Service, Standing
 from marketplace.showing import plan, route_plans
 from marketplace.sitemaps import kept_from_robots
 
-LLMS_SERVICES_MAX = 500
+LLMS_SERVICES_MAX = 100
 MEMBERS = Service.Visibility.MEMBERS
 
 

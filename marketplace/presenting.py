@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from marketplace import belonging, describing, importing, openapi
+from marketplace import belonging, describing, importing, looking, openapi
 from marketplace.changes import changes
 from marketplace.demand import popular
 from marketplace.endpoints import Endpoint, Sold, endpoints
@@ -51,6 +51,7 @@ class Row:
 def service(request: HttpRequest, slug: str) -> HttpResponse:
     found = gated(slug)
     belonging.check(request.user, found)
+    now = timezone.now()
     sold = with_prices(found)
     document = importing.current(found)
     callable_ = endpoints(sold, document)
@@ -71,7 +72,7 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "endpoints": [row_of(found, each) for each in callable_[:ENDPOINTS_SHOWN]],
         "endpoint_count": len(callable_),
         "snippets": routes[0].snippets if routes else (),
-        "record": record(found, timezone.now()),
+        "record": record(found, now),
         "rating": rating,
         "reviews": newest[:REVIEWS_SHOWN],
         "more_reviews": len(newest) > REVIEWS_SHOWN,
@@ -80,6 +81,8 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "linked_data": linked_data(found, routes, request.path),
     }
     response = render(request, "marketplace/service.html", context)
+    if looking.is_a_person(request):
+        looking.looks.note(found, now)
     return kept_from_robots(response, found)
 
 

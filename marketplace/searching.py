@@ -160,19 +160,27 @@ class Search:
         return Order("popularity", descending=True)
 
 
-def parts(search: Search) -> list["QuerySet[Standing]"]:
-    """What is found, in parts that are shown one after the other, each in the search's order."""
-    found = _filtered(search)
+class Found(NamedTuple):
+    """In parts that are shown one after the other, each in the search's order."""
+
+    parts: list["QuerySet[Standing]"]
+    counted: list["QuerySet[Standing]"]
+    """What to count, in turn, until there are enough: some of all, then all."""
+
+
+def find(search: Search) -> Found:
+    rows = _filtered(search)
     if not search.words:
-        return [found]
+        return Found([rows], [rows])
     words = asked(search.words)
     if not words:
-        return [found.none()]
+        return Found([rows.none()], [])
     anywhere = _having(words, names_only=False)
+    counted = [rows.filter(each) for each in (anywhere.some, anywhere.here) if each is not None]
     if search.sort != "relevance":
-        return [found.filter(anywhere)]
-    named = _having(words, names_only=True)
-    return [found.filter(named), found.filter(anywhere & ~named)]
+        return Found([rows.filter(anywhere.here)], counted)
+    named = _having(words, names_only=True).here
+    return Found([rows.filter(named), rows.filter(anywhere.here & ~named)], counted)
 
 
 def _filtered(search: Search) -> "QuerySet[Standing]":
@@ -209,16 +217,23 @@ HERE_IN_POSTGRESQL = """(SELECT {} @@ to_tsquery('apicharge', %s) FROM marketpla
 IN_SQLITE = "SELECT rowid FROM marketplace_words_index WHERE marketplace_words_index MATCH %s"
 
 
-def _having(words: Sequence[str], *, names_only: bool) -> Q:
-    """Services with all of these words, or words that begin so. They are letters and digits.
+class Having(NamedTuple):
+    """The condition on a service; where many have the words, also one that some of them fulfil."""
+
+    here: Q
+    some: Q | None
+
+
+def _having(words: Sequence[str], *, names_only: bool) -> Having:
+    """With all of these words, or words that begin so. They are letters and digits.
 
     Few are looked up at once: the planner takes such words for frequent ones, and would go through
     all services to find them. Many it takes for few, and would sort all of them; PostgreSQL is
     made to walk the order instead, row by row until there are enough, by a subquery of each row.
     """
     is_postgresql = connection.vendor == "postgresql"
+    column = "names" if names_only else "everything"
     if is_postgresql:
-        column = "names" if names_only else "everything"
         query = " & ".join(f"{word}:*" for word in words)
         statement = IN_POSTGRESQL.format(column)
     else:
@@ -228,9 +243,10 @@ def _having(words: Sequence[str], *, names_only: bool) -> Q:
     with connection.cursor() as cursor:
         cursor.execute(f"{statement} LIMIT {FEW + 1}", [query])
         found = [int(service) for (service,) in cursor.fetchall()]
+    some = Q(pk__in=found)
     if len(found) <= FEW:
-        return Q(pk__in=found)
+        return Having(some, None)
     if not is_postgresql:
-        return Q(pk__in=RawSQL(statement, [query]))  # noqa: S611
+        return Having(Q(pk__in=RawSQL(statement, [query])), some)  # noqa: S611
     here = HERE_IN_POSTGRESQL.format(column)
-    return Q(RawSQL(here, [query], output_field=BooleanField()))  # noqa: S611
+    return Having(Q(RawSQL(here, [query], output_field=BooleanField())), some)  # noqa: S611

@@ -49,7 +49,11 @@ class RoutePlans:
     address: str  # What a client calls.
     url: str  # Where a person buys.
     plans: tuple[Plan, ...]
-    snippets: tuple[Snippet, ...]
+    example: Example
+
+    @property
+    def snippets(self) -> tuple[Snippet, ...]:
+        return tuple(snippets(self.example))
 
 
 def plan(price: RouteQuote, popular: int | None = None) -> Plan:
@@ -87,7 +91,7 @@ def route_plans(
         address=address,
         url=reverse("marketplace:route", args=[service.slug, route.slug]),
         plans=shown,
-        snippets=tuple(snippets(Example.of(address, route.methods, _budget(shown)))),
+        example=Example.of(address, route.methods, _budget(shown)),
     )
 
 

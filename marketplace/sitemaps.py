@@ -14,8 +14,8 @@ from django.views.decorators.cache import cache_control
 
 from marketplace.models import Service, Standing
 
-URLS_MAX = 50_000
-"""Of one file, by the protocol."""
+URLS_MAX = 2_500
+"""Of one file: the protocol allows 50,000, and this many take no longer than a page."""
 NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 hourly = cache_control(public=True, max_age=3_600)
 

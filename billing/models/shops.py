@@ -32,6 +32,7 @@ class RouteDay(models.Model):
     bytes_down = models.BigIntegerField(default=0)
     latencies = models.JSONField(default=list)
     refusals = models.JSONField(default=dict)
+    views = models.BigIntegerField(default=0)  # Of the service's page, where no route is named.
 
     class Meta:
         constraints = [

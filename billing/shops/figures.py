@@ -98,10 +98,17 @@ class Buyers:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
+    """Who buys by a program asks without a look at the page."""
+
+    viewed: int
     asked: int
     signed: int
     granted: int
     called: int
+
+    @property
+    def most(self) -> int:
+        return max(self.viewed, self.asked, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,11 @@ class Figures:
 
     @property
     def is_empty(self) -> bool:
-        return not self.funnel.asked and not self.whole.calls and not self.whole.refused
+        return (
+            not (self.funnel.asked or self.funnel.viewed)
+            and not self.whole.calls
+            and not self.whole.refused
+        )
 
 
 def figures(provider: Provider, days: int, now: datetime) -> Figures:
@@ -158,7 +169,7 @@ def figures(provider: Provider, days: int, now: datetime) -> Figures:
         days=days,
         sold=tuple(_sold(lately, by_day)),
         buyers=_buyers(bought, since_s, int(now.timestamp())),
-        funnel=_funnel(lately),
+        funnel=_funnel(lately, sum(row.views for row in rows)),
         whole=whole,
         by_day=tuple(by_day.values()),
         consumers=tuple(_consumers(provider, since)),
@@ -217,8 +228,9 @@ def _sold(rows: list[Row], by_day: Mapping[date, Day]) -> Iterable[Sold]:
         yield Sold(asset, total, sum(row.sold for row in own), days)
 
 
-def _funnel(rows: list[Row]) -> Funnel:
+def _funnel(rows: list[Row], viewed: int) -> Funnel:
     return Funnel(
+        viewed=viewed,
         asked=sum(row.asked for row in rows),
         signed=sum(row.signed for row in rows),
         granted=sum(row.sold for row in rows),

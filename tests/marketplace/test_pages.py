@@ -146,7 +146,7 @@ def test_footer_names_the_network(client: Client, settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("address", "queries"),
     [
-        ("/services/service-0/", 10),
+        ("/services/service-0/", 8),
         ("/services/service-0/routes/r-0/", 4),
         ("/llms.txt", 4),
     ],
