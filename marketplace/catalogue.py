@@ -36,7 +36,11 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "noindex": not is_front and search.is_narrow,
         "linked_data": catalogue_data(),
     }
-    return render(request, "marketplace/catalogue.html", context)
+    answer = render(request, "marketplace/catalogue.html", context)
+    if "HX-Request" in request.headers:  # An address to hand on: without what nobody chose.
+        asked = search.address(after=after, before=before)
+        answer.headers["HX-Push-Url"] = request.path + asked.removesuffix("?")
+    return answer
 
 
 def _categories(search: Search) -> list[Choice]:

@@ -88,6 +88,18 @@ def test_what_makes_no_sense_is_left_out(client: Client, market: None, query: st
     assert sorted(names(client, f"/?{query}")) == ["Clouds", "Tides", "Waves"]
 
 
+def test_partial_update_leaves_an_address_without_what_nobody_chose(
+    client: Client, market: None
+) -> None:
+    def pushed(query: str) -> str:
+        answer = client.get(f"/{query}", headers={"HX-Request": "true"})
+        return str(answer.headers["HX-Push-Url"])
+
+    assert pushed("?q=tides&sort=&model=&asset=EURC") == "/?q=tides&asset=EURC"
+    assert pushed("?q=&sort=") == "/"
+    assert "HX-Push-Url" not in client.get("/?q=tides&sort=").headers
+
+
 def test_filters_keep_the_rest_of_the_search(client: Client, market: None) -> None:
     page = text(client, "/?q=the&sort=price&latency=250")
     assert 'href="?q=the&amp;category=sea&amp;latency=250&amp;sort=price"' in page
