@@ -44,14 +44,20 @@ def counting_up(send: Sender, relay: Relay) -> Sender:
     Whether it said any, the upstream decides: by its kind, or by what it answers. A caller who does
     not name what he sends may have sent messages all the same.
     """
-    cutter = Cutter(relay.terms.reservation, Direction.UP)
+    reservation = relay.terms.reservation
+    cutter = Cutter(reservation, Direction.UP)
 
     async def counted(body: Body) -> AsyncIterator[bytes]:
+        left = 0
         try:
             async for piece in body():
+                left = len(piece)
                 async for passed in cutter.pieces(piece):
+                    left -= len(passed)
                     yield passed
         except GateFault as fault:
+            reservation.give_back_bytes(Direction.UP, left)
+            relay.bytes_up -= left
             relay.cut(fault.end, fault.detail)
             raise
 

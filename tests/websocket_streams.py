@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from h2.errors import ErrorCodes
 from websockets.frames import Frame
 from websockets.protocol import Protocol, Side
 
@@ -30,6 +31,10 @@ class Socket:
     async def close(self, code: int, reason: str = "") -> None:
         self.protocol.send_close(code, reason)
         await self.write()
+
+    async def reset(self) -> None:
+        self._client.h2.reset_stream(self._stream_id, ErrorCodes.CANCEL)
+        await self._client.flush()
 
     async def next(self) -> Frame:
         """The next frame that the server sent."""

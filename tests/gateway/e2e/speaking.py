@@ -135,6 +135,10 @@ class Spoken:
     tells = True
     has_messages = False
     """What it carries is delivered whole, or not at all."""
+    counts_messages = False
+    """Each piece is one."""
+    one = b"0123456789"
+    """A piece."""
     upstream = staticmethod(http)
     server = HttpProtocol
     visible = staticmethod(all_of)
@@ -157,7 +161,6 @@ class Down(Spoken):
 
     direction = "down"
     accept = "application/octet-stream"
-    one = b"0123456789"
     tells = False
 
     async def begin(self, presented: str) -> str:
@@ -213,13 +216,13 @@ class Events(Down):
 
     accept = "text/event-stream"
     one = b"data: 12\n\n"
-    tells = True
+    tells = counts_messages = True
 
 
 class Sockets(Down):
     """Messages of a WebSocket's upstream."""
 
-    tells = has_messages = True
+    tells = has_messages = counts_messages = True
     upstream = staticmethod(websocket)
 
     async def begin(self, presented: str) -> str:
@@ -242,7 +245,9 @@ class Sockets(Down):
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await self._sink()
-        code, reason = self.client.close_code, self.client.close_reason
+        return self._ended(self.client.close_code, self.client.close_reason)
+
+    def _ended(self, code: int, reason: str) -> Ending:
         if code == closing.NORMAL:
             return Ending(self.delivered, True)
         if reason == errors.OUTSIDE_SCHEDULE.title:
@@ -287,7 +292,7 @@ class Up(Spoken):
             await asyncio.wait([self._heard], timeout=0.01)
 
     async def push(self) -> None:
-        self.writer.write(b"%x\r\n%s\r\n" % (PIECE_BYTES, b"0123456789"))
+        self.writer.write(b"%x\r\n%s\r\n" % (PIECE_BYTES, self.one))
 
     async def finish(self) -> None:
         self.writer.write(b"0\r\n\r\n")

@@ -1,20 +1,18 @@
-"""The exchanges of speaking.py over HTTP/2, all of a world on one connection; and gRPC's."""
+"""The exchanges of speaking.py over HTTP/2, all of a world on one connection."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
 
-import grpc
+from h2.errors import ErrorCodes
+from websockets.frames import Close, Frame, Opcode
 
 from gateway.http2.connection import Http2Protocol
 from tests.gateway.e2e import speaking
-from tests.gateway.e2e.speaking import PIECE_BYTES, TIMEOUTS, Ending, Far, Speaker, problem_in
+from tests.gateway.e2e.speaking import PIECE_BYTES, Ending, Far, Speaker, problem_in
 from tests.gateway.e2e.world import World
-from tests.http2 import connected
-
-PREFIX_BYTES = 5  # Of a gRPC message: what it is, and how long.
-METHOD = "/pkg.Echo/Down"
+from tests.http2 import Heard, connected
+from tests.websocket_streams import opened
 
 
 @contextlib.asynccontextmanager
@@ -23,23 +21,35 @@ async def http2(world: World, far: Far) -> AsyncIterator[None]:
         yield
 
 
+def told_of(heard: Heard) -> str:
+    """The problem's name, of an answer or in the trailers of one."""
+    told = (heard.trailers or heard.head).get("apicharge-problem", "").rpartition("/")[2]
+    return told or (problem_in(heard.body) if heard.status not in {None, "200"} else "")
+
+
+def is_complete(heard: Heard) -> bool:
+    """RFC 9113, 8.1: after the whole answer NO_ERROR says that no more of the request is wanted."""
+    status = (heard.trailers or heard.head).get("grpc-status", "0")
+    return heard.is_whole and heard.reset in {None, ErrorCodes.NO_ERROR} and status == "0"
+
+
 class Down(speaking.Down):
     server = Http2Protocol
     upstream = staticmethod(http2)
 
     async def begin(self, presented: str) -> str:
         self.client = self.far.client
-        await self.push()
-        fields = [("apicharge", presented), ("accept", self.accept)]
-        asked = self.client.head(f"/gate/files/{self.name}", headers=fields)
-        self.stream = await self.client.begin(asked)
+        self.stream = await self._ask([("apicharge", presented), ("accept", self.accept)])
         self.heard = self.client.streams[self.stream]
-        await self.client.until(lambda: self.heard.status is not None)
-        if self.heard.status != "200":
-            await self.client.over(self.stream)
-            return problem_in(self.heard.body)
-        await self._sink()
-        return ""
+        await self.push()
+        await self.client.until(lambda: len(self.heard.body) >= PIECE_BYTES or self.heard.is_over)
+        if not self.heard.is_over:
+            await self._sink()
+        return told_of(self.heard)
+
+    async def _ask(self, fields: list[tuple[str, str]]) -> int:
+        asked = self.client.head(f"/gate/files/{self.name}", headers=fields)
+        return int(await self.client.begin(asked))
 
     async def leave(self) -> Ending:
         self.client.h2.reset_stream(self.stream, 8)
@@ -52,7 +62,7 @@ class Down(speaking.Down):
 
     async def ending(self) -> Ending:
         await self.client.over(self.stream)
-        return Ending(len(self.heard.body), self.heard.is_whole and self.heard.reset is None)
+        return Ending(len(self.heard.body), is_complete(self.heard), told_of(self.heard))
 
 
 class Up(speaking.Up):
@@ -61,17 +71,18 @@ class Up(speaking.Up):
 
     async def begin(self, presented: str) -> str:
         self.client = self.far.client
-        fields = [("apicharge", presented)]
-        path = f"/gate/files/{self.name}"
-        asked = self.client.head(path, method="POST", headers=fields)
-        self.stream = await self.client.begin(asked, end=False)
+        self.stream = await self._ask([("apicharge", presented)])
         self.heard = self.client.streams[self.stream]
         await self.push()
         await self._sink(PIECE_BYTES)
         if not self.heard.status:
             return ""
         await self.client.over(self.stream)
-        return problem_in(self.heard.body)
+        return told_of(self.heard)
+
+    async def _ask(self, fields: list[tuple[str, str]]) -> int:
+        asked = self.client.head(f"/gate/files/{self.name}", method="POST", headers=fields)
+        return int(await self.client.begin(asked, end=False))
 
     async def piece(self) -> None:
         before = self.far.received[self.name]
@@ -84,7 +95,7 @@ class Up(speaking.Up):
             await asyncio.sleep(0.005)
 
     async def push(self) -> None:
-        self.client.h2.send_data(self.stream, b"0123456789")
+        self.client.h2.send_data(self.stream, self.one)
         await self.client.flush()
 
     async def finish(self) -> None:
@@ -99,81 +110,48 @@ class Up(speaking.Up):
 
     async def ending(self) -> Ending:
         await self.client.over(self.stream)
-        told = "" if self.heard.status == "200" else problem_in(self.heard.body)
         await self.far.gone[self.name].wait()
-        return Ending(self.far.received[self.name], self.name in self.far.whole, told)
+        is_whole = self.name in self.far.whole
+        return Ending(self.far.received[self.name], is_whole, told_of(self.heard))
 
 
 @contextlib.asynccontextmanager
-async def grpc_service(world: World, far: Far) -> AsyncIterator[None]:
-    async def down(request: bytes, context: Any) -> AsyncIterator[bytes]:
-        while (piece := await far.acts[request.decode()].get()) is not None:
-            if not piece:
-                return
-            yield piece[PREFIX_BYTES:]
-        await context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
-
-    server = grpc.aio.server()
-    handler = grpc.unary_stream_rpc_method_handler(down)
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("pkg.Echo", {"Down": handler}),)
-    )
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    world.publish(upstreams=[{"url": f"grpc://127.0.0.1:{port}"}], timeouts=TIMEOUTS)
-    options = [("grpc.default_authority", "files.example"), ("grpc.enable_http_proxy", 0)]
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{world.port}", options=options) as far.client:
+async def websocket(world: World, far: Far) -> AsyncIterator[None]:
+    async with speaking.websocket(world, far), connected("127.0.0.1", world.port) as far.client:
         yield
-    far.vanish()
-    await server.stop(0)
 
 
-def messages_of(count: int) -> int:
-    return count // PIECE_BYTES * PIECE_BYTES
-
-
-class Grpc(speaking.Down):
-    """What a server streams to grpcio's own client."""
-
-    tells = True
+class Sockets(speaking.Sockets):
     server = Http2Protocol
-    upstream = staticmethod(grpc_service)
-    visible = staticmethod(messages_of)
+    upstream = staticmethod(websocket)
 
     async def begin(self, presented: str) -> str:
         await self.push()
-        asked = [("apicharge", presented)]
-        ask = self.far.client.unary_stream(METHOD)
-        self.call: Any = ask(self.name.encode(), metadata=asked)
-        try:
-            await self._sink()
-        except grpc.aio.AioRpcError as exc:
-            return _problem_of(exc)
+        path, asked = f"/gate/files/{self.name}", [("apicharge", presented)]
+        self.socket = await opened(self.far.client, path, headers=asked)
+        heard = self.socket.heard
+        if heard.status != "200":
+            await self.far.client.until(lambda: heard.is_over)
+            return told_of(heard)
+        await self._sink()
         return ""
 
     async def leave(self) -> Ending:
-        self.call.cancel()
+        await self.socket.reset()
         return Ending(self.delivered, False)
 
     async def _sink(self) -> None:
-        message = await self.call.read()
-        assert message is not grpc.aio.EOF
-        self.delivered += PREFIX_BYTES + len(message)
+        self._take(await self.socket.next())
+
+    def _take(self, frame: Frame) -> None:
+        assert frame.opcode is Opcode.TEXT
+        self.delivered += len(frame.data)
 
     async def ending(self) -> Ending:
-        try:
-            while (message := await self.call.read()) is not grpc.aio.EOF:
-                self.delivered += PREFIX_BYTES + len(message)
-        except grpc.aio.AioRpcError as exc:
-            return Ending(self.delivered, False, _problem_of(exc))
-        return Ending(self.delivered, await self.call.code() is grpc.StatusCode.OK)
+        while (frame := await self.socket.next()).opcode is not Opcode.CLOSE:
+            self._take(frame)
+        close = Close.parse(frame.data)
+        return self._ended(close.code, close.reason)
 
 
-def _problem_of(error: grpc.aio.AioRpcError) -> str:
-    trailers: dict[str, Any] = dict(error.trailing_metadata() or ())
-    if error.code() is grpc.StatusCode.UNAVAILABLE and "apicharge-problem" not in trailers:
-        return "upstream-invalid"  # The upstream's own word, which passes as it is.
-    return str(trailers.get("apicharge-problem", "")).rpartition("/")[2]
-
-
-SPEAKERS: dict[str, type[Speaker]] = {"h2-down": Down, "h2-up": Up, "grpc": Grpc}
+SPEAKERS: dict[str, type[Speaker]] = {"h2-down": Down, "h2-up": Up, "h2-websocket": Sockets}

@@ -107,6 +107,7 @@ async def test_aborts_are_charged_what_was_given_to_the_transport(
         took = time.monotonic() - began
         standings = [world.leasing.allowance(grant).standing for grant, _, _ in sold]
         assert all(standing is not None and standing.is_idle() for standing in standings)
+        await world.settled()
         charged = [world.used(grant) for grant, _, _ in sold]
     assert charged == [counted.sent[token] for _, token, _ in sold]
     ahead = [paid - had for paid, had in zip(charged, got, strict=True)]

@@ -245,8 +245,8 @@ async def test_upload_limit_holds_to_the_byte_over_32_streams(world: World) -> N
     heads = await asyncio.gather(
         *(upload(world, presented, 100_000, sized=n % 2 == 0) for n in range(32))
     )
-    await world.settled()
     await eventually(lambda: all(gone.is_set() for gone in world.upstream.closed))
+    await world.settled()
     statuses = [head.split()[1] for head in heads]
     assert counting.bytes == limit
     assert statuses.count(b"200") == counting.whole

@@ -15,14 +15,14 @@ import pytest
 
 from gateway.domain.exchange import End
 from gateway.domain.tokens import Grant
-from tests.gateway.e2e import speaking, speaking_http2
+from tests.gateway.e2e import speaking, speaking_grpc, speaking_http2
 from tests.gateway.e2e.speaking import PATIENCE_S, PIECE_BYTES, Ending, Far, Speaker
 from tests.gateway.e2e.world import World, eventually, running, token
 
 PIECES = 3
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 ALL_DAY = {"days": DAYS, "start": "00:00", "end": "24:00"}
-SPEAKERS = {**speaking.SPEAKERS, **speaking_http2.SPEAKERS}
+SPEAKERS = {**speaking.SPEAKERS, **speaking_http2.SPEAKERS, **speaking_grpc.SPEAKERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ async def judge(cell: Cell, outcome: Outcome) -> None:
         assert ending.delivered == SPEAKERS[cell.protocol].visible(outcome.bytes)
     units = {"calls": outcome.calls, "data": outcome.bytes, "credits": 5 * outcome.calls}
     units["messages"] = outcome.bytes // PIECE_BYTES
-    await eventually(lambda: cell.runs(grant) == [])
+    await eventually(lambda: cell.runs(grant) == [] and world.is_booked)
     supplies = world.leasing.allowance(grant).supplies
     charged = [world.ledger.used_of(grant, each.index) - each.holding.held for each in supplies]
     assert charged == [units[each.limit.kind] for each in supplies]
@@ -202,10 +202,6 @@ async def judge(cell: Cell, outcome: Outcome) -> None:
         await eventually(lambda: any(each.grant_id == grant.id for each in world.ledger.ends))
         ends = [each.reason for each in world.ledger.ends if each.grant_id == grant.id]
         assert ends == [REMEMBERED[outcome.told]]
-
-
-def carries_messages(protocol: str) -> bool:
-    return protocol in {"events", "websocket"}
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -226,7 +222,7 @@ async def test_end_is_told_delivered_and_charged_as_sold(
     speaker = SPEAKERS[protocol]
     async with running(World(tmp_path), speaker.server) as world, speaker.upstream(world, far):
         await eventually(lambda: world.gate.routing.revision == world.version + 1)
-        limits = [each for each in LIMITS if each != "messages" or carries_messages(protocol)]
+        limits = [each for each in LIMITS if each != "messages" or speaker.counts_messages]
         await asyncio.gather(*(fill(Cell(world, far, protocol, limit)) for limit in limits))
         await world.settled()
     assert failed == {}

@@ -280,8 +280,8 @@ async def test_aborts_leave_nothing(world: World, sockets: SocketUpstream) -> No
 
     for first in range(0, 100, 20):
         await asyncio.gather(*(one(number) for number in range(first, first + 20)))
-    await world.settled()
     await eventually(lambda: sockets.open == 0)
+    await world.settled()
     allowance = world.leasing.allowance(grant)
     assert [holding.open for holding in allowance.holdings] == [0, 0]
     assert world.used(grant) == 100

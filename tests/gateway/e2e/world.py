@@ -175,8 +175,13 @@ class World:
             await self.gate.stop()
 
     async def settled(self) -> None:
-        """Until nothing runs any more."""
-        await eventually(lambda: len(self.gate.watch) == 0)
+        """Until nothing runs any more, and `used` is right."""
+        await eventually(lambda: len(self.gate.watch) == 0 and self.is_booked)
+
+    @property
+    def is_booked(self) -> bool:
+        """Nothing is on its way to the ledger, or back."""
+        return self.leasing._busy is None
 
     def used(self, grant: Grant, index: int = 0) -> int:
         """Units spent: what the ledger counts, without what lies in an unspent lease."""
