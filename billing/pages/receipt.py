@@ -1,5 +1,6 @@
 """The receipt of a purchase: a page, a signed document, a PDF."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,14 @@ from billing.pages.purchase import known
 from billing.receipts import Receipt
 from marketplace.domain import plans
 
-Line = tuple[str, str]
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A moment is written in UTC; `at` is for scripts, which know the reader's own time."""
+
+    label: str
+    value: str
+    at: datetime | None = None
 
 
 @known
@@ -50,7 +58,8 @@ def as_json(_request: HttpRequest, purchase: Purchase) -> JsonResponse:
 def as_pdf(_request: HttpRequest, purchase: Purchase) -> HttpResponse:
     receipt = _receipt(purchase)
     link = receipts.explorer_link(purchase.paid_tx_hash)
-    lines = _lines(purchase, receipt) + ([(_("Look it up"), link)] if link else [])
+    lines = [(line.label, line.value) for line in _lines(purchase, receipt)]
+    lines += [(_("Look it up"), link)] if link else []
     foot = _(
         "Issued by %(origin)s. The signed form of this receipt can be checked with the keys at "
         "%(origin)s/.well-known/jwks.json."
@@ -72,15 +81,15 @@ def _lines(purchase: Purchase, receipt: Receipt) -> list[Line]:
     told: dict[str, Any] = receipt.document
     sold, payment = told["sold"], told["payment"]
     plan = f"{sold['plan']}, " + _("version %(n)s") % {"n": sold["version"]}
-    lines = [
+    lines: list[tuple[str, str] | tuple[str, str, datetime]] = [
         (_("Number"), purchase.pk),
         (_("Service"), sold["service"]),
         (_("Sold by"), sold["provider"]),
         (_("Route"), sold["route"]),
         (_("Plan"), plan if sold["version"] else sold["plan"]),
         (_("Limits"), "; ".join(sold["words"]) or _("none")),
-        (_("Access from"), _moment(told["from"])),
-        (_("Until"), _moment(told["until"])),
+        (_("Access from"), *_moment(told["from"])),
+        (_("Until"), *_moment(told["until"])),
         (_("Price"), _price(purchase)),
         (_("Paid by"), told["buyer"]),
         (_("Paid to"), told["payee"]),
@@ -93,9 +102,10 @@ def _lines(purchase: Purchase, receipt: Receipt) -> list[Line]:
         lines += [
             (_("Network"), f"Stellar {payment['network']}"),
             (_("Transaction"), payment["transaction"]),
-            (_("Ledger"), f"{payment['ledger']:,}, {_moment(payment['at'])}"),
+            (_("Ledger"), f"{payment['ledger']:,}"),
+            (_("Paid at"), *_moment(payment["at"])),
         ]
-    return lines
+    return [Line(*line) for line in lines]
 
 
 def _price(purchase: Purchase) -> str:
@@ -110,5 +120,6 @@ def _at_s(purchase: Purchase) -> int:
     return purchase.paid_at_s or purchase.authorized_at_s or purchase.created_at_s
 
 
-def _moment(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%-d %B %Y, %H:%M:%S} UTC"
+def _moment(seconds: int) -> tuple[str, datetime]:
+    at = datetime.fromtimestamp(seconds, UTC)
+    return f"{at:%-d %B %Y, %H:%M:%S} UTC", at

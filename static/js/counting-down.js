@@ -5,7 +5,9 @@ export function countDown(element, { now, expires_at }) {
   const ends = performance.now() / 1000 + expires_at - now;
   const tick = () => {
     const seconds = Math.round(ends - performance.now() / 1000);
-    if (seconds <= 0) {
+    if (!element.isConnected) {
+      clearInterval(ticking);
+    } else if (seconds <= 0) {
       clearInterval(ticking);
       location.replace(element.dataset.reload || location.href);
     } else {

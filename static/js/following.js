@@ -25,5 +25,10 @@ function mark({ status, words }) {
   steps.forEach((step, at) => step.classList.toggle("done", at <= reached));
   if (words && reached >= 0) steps[reached].textContent = words;
   document.getElementById("unknown").hidden = status !== "submitted";
-  if (status !== "instructed") document.getElementById("ways")?.closest("section").remove();
+  if (status === "instructed") return;
+  const title = document.querySelector("h1");
+  title.textContent = title.dataset.underWay;
+  document.getElementById("countdown")?.remove();
+  document.getElementById("said").hidden = true;
+  document.getElementById("ways")?.closest("section").remove();
 }

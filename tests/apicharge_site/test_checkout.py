@@ -78,6 +78,9 @@ def test_test_wallet_buys_and_the_page_s_snippet_calls(stage: Stage, tmp_path: P
     assert token_shown(page)
     paid = stage.state(page)
     page.click("text=See the receipt")
+    assert page.inner_text("dl.receipt").count("GMT+5:45") == 3
+    page.hover("time")
+    assert re.search("ago|now", page.get_attribute("time", "title") or "")
     receipt = PdfReader(downloaded(page, "a:text-is('PDF')", tmp_path / "receipt.pdf"))
     said = re.sub(r"\s", "", "".join(sheet.extract_text() for sheet in receipt.pages))
     for part in (paid["id"], paid["transaction"], "0.25USDC", "Hourpass,version1"):
@@ -243,6 +246,8 @@ def assert_nobody_is_asked_to_pay(page: Page) -> None:
     expect(page.locator("li[data-state=submitted]")).to_have_class("done", timeout=PATIENCE_MS)
     expect(page.locator("#unknown")).to_contain_text("do not pay again")
     expect(page.locator("#unknown")).to_be_visible()
+    expect(page.locator("h1")).to_have_text("Your payment is on its way")
+    assert "Sign until" not in page.inner_text("aside")
     expect(page.locator("[data-way]")).to_have_count(0)
 
 

@@ -51,7 +51,9 @@ class Stage:
     mailbox: Mailbox
 
     def page(self) -> Page:
-        context = self.browser.new_context(viewport={"width": 1280, "height": 900})
+        context = self.browser.new_context(
+            viewport={"width": 1280, "height": 900}, timezone_id="Asia/Kathmandu"
+        )
         context.set_default_timeout(PATIENCE_MS)
         return context.new_page()
 
