@@ -5,8 +5,14 @@ A product that is held to a second is shown to keep it on a machine that does no
 and a second there says little; what never happens is still found, as it is later than GRACE_S.
 """
 
+from hypothesis import HealthCheck, settings
+
 GRACE_S = 15.0
 _grace_s = GRACE_S
+
+# Hypothesis by itself holds each example to 200 ms, and the making of data to a rate.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def to_the_letter() -> None:
