@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Modules are compiled once here, not by each of the processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The first interpreter here that is new enough, the machine's own `python3` preferred.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))

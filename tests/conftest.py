@@ -1,10 +1,11 @@
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from tests import flushing, nursery, promptness
 
-pytest_plugins = ["tests.databases"]  # One PostgreSQL for the whole run.
+pytest_plugins = ["tests.databases"]
 
 # Files of these start processes and wait for them. Begun last they would keep one worker busy
 # when the others have nothing left to do.
@@ -26,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     if config.getoption("--to-the-letter"):
         promptness.to_the_letter()
 

@@ -1,37 +1,43 @@
 """Databases for tests that cross processes: real files, a real PostgreSQL.
 
-The PostgreSQL is started from the machine's own binaries for the test run, in a fresh directory,
-under a user that is not root. Where the binaries are missing the tests skip, but with CI=true they
-fail: a run without PostgreSQL is not a run.
+A database is a copy of one that was migrated once for the run. The PostgreSQL is started once, from
+the machine's own binaries, in a fresh directory, under a user that is not root. Where the binaries
+are missing the tests skip, but with CI=true they fail: a run without PostgreSQL is not a run.
 """
 
 import asyncio
 import contextlib
 import glob
+import json
 import os
 import pwd
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import psycopg
 import pytest
 from django.db import connections
+from django.db.backends.sqlite3.creation import DatabaseCreation
 from pytest_django import DjangoDbBlocker
 
 from apicharge_site import state
+from tests import shared
 
 P = ParamSpec("P")
 T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
 TEMPLATE = "apicharge_template"
+RUNNING = "postgres.json"
+CONNECTIONS_MAX = 400
 
 
 def _binaries() -> Path | None:
@@ -44,8 +50,8 @@ def _binaries() -> Path | None:
 
 @dataclass(frozen=True)
 class PostgresServer:
-    binaries: Path
-    directory: Path
+    binaries: str
+    directory: str
     port: int
     user: list[str]
 
@@ -57,7 +63,7 @@ class PostgresServer:
             connection.execute(statement)
 
     def control(self, *arguments: str) -> None:
-        command = [*self.user, str(self.binaries / "pg_ctl"), "-D", str(self.directory), "-w"]
+        command = [*self.user, f"{self.binaries}/pg_ctl", "-D", self.directory, "-w"]
         subprocess.run(
             [*command, *arguments], check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=60
         )
@@ -82,8 +88,8 @@ def start_postgres() -> PostgresServer | None:
         nobody = pwd.getpwnam("nobody")
         os.chown(directory, nobody.pw_uid, nobody.pw_gid)
         user = ["runuser", "-u", "nobody", "--"]
-    server = PostgresServer(binaries, directory, _free_port(), user)
-    initdb = [str(binaries / "initdb"), "-D", str(directory), "-A", "trust", "-U", "apicharge"]
+    server = PostgresServer(str(binaries), str(directory), _free_port(), user)
+    initdb = [f"{binaries}/initdb", "-D", str(directory), "-A", "trust", "-U", "apicharge"]
     subprocess.run(
         [*user, *initdb, "--no-sync", "-E", "UTF8", "--locale=C"],
         check=True,
@@ -93,15 +99,15 @@ def start_postgres() -> PostgresServer | None:
     )
     options = (
         f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory}"
-        " -c max_connections=200 -c fsync=off"  # We kill processes, not machines.
+        f" -c max_connections={CONNECTIONS_MAX} -c fsync=off"  # We kill processes, not machines.
     )
-    server.control("-l", str(directory / "log"), "-o", options, "start")
+    server.control("-l", f"{directory}/log", "-o", options, "start")
     return server
 
 
 def stop_postgres(server: PostgresServer) -> None:
     server.control("-m", "immediate", "stop")
-    shutil.rmtree(server.directory.parent)
+    shutil.rmtree(Path(server.directory).parent)
 
 
 def no_postgres() -> NoReturn:
@@ -111,12 +117,12 @@ def no_postgres() -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    server = start_postgres() or no_postgres()
-    try:
-        yield server
-    finally:
-        stop_postgres(server)
+def postgres_server() -> PostgresServer:
+    def start(written: Path) -> None:
+        server = start_postgres() or no_postgres()
+        written.write_text(json.dumps(asdict(server)))
+
+    return PostgresServer(**json.loads(shared.made(RUNNING, start).read_text()))
 
 
 def environment(url: str, home: Path) -> dict[str, str]:
@@ -133,28 +139,54 @@ def migrate(url: str, home: Path) -> None:
     )
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("template")
-    path = home / "template.sqlite3"
-    migrate(f"sqlite:///{path}", home)
-    return path
+def sqlite_template() -> Path:
+    """Migrated, and empty. SQLite's WAL is folded in when the migrating process ends."""
+    return shared.made("template.sqlite3", lambda path: migrate(f"sqlite:///{path}", path.parent))
 
 
 @pytest.fixture(scope="session")
-def postgres_template(
-    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    postgres_server.execute(f"CREATE DATABASE {TEMPLATE}")
-    migrate(postgres_server.url(TEMPLATE), tmp_path_factory.mktemp("template"))
-    return TEMPLATE
+def postgres_template(postgres_server: PostgresServer) -> str:
+    def make(written: Path) -> None:
+        postgres_server.execute(f"CREATE DATABASE {TEMPLATE}")
+        migrate(postgres_server.url(TEMPLATE), written.parent)
+        written.write_text(TEMPLATE)
+
+    return shared.made("postgres-template", make).read_text()
 
 
-def fresh_sqlite(template: Path, directory: Path) -> str:
-    """A migrated database of its own; SQLite's WAL is folded in when the migrating process ends."""
-    path = directory / "test.sqlite3"
-    shutil.copyfile(template, path)
+def fresh_sqlite(directory: Path, name: str = "test.sqlite3") -> str:
+    """A migrated database of its own."""
+    path = directory / name
+    shutil.copyfile(sqlite_template(), path)
     return f"sqlite:///{path}"
+
+
+_kept: list[sqlite3.Connection] = []  # A database in memory ends with its last connection.
+_create_test_db = DatabaseCreation._create_test_db
+
+
+def create_migrated(creation: DatabaseCreation, *words: Any, **options: Any) -> str:
+    """The database in memory of this process's own tests, which Django then finds migrated."""
+    name: str = _create_test_db(creation, *words, **options)
+    _kept.append(sqlite3.connect(name, uri=True))
+    with contextlib.closing(sqlite3.connect(sqlite_template())) as template:
+        template.backup(_kept[-1])
+    return name
+
+
+def pytest_configure() -> None:
+    shared.begin()
+    DatabaseCreation._create_test_db = create_migrated  # type: ignore[method-assign]
+
+
+def pytest_unconfigure() -> None:
+    shared.end(_end_postgres)
+
+
+def _end_postgres(directory: Path) -> None:
+    """If any test needed one."""
+    if (running := directory / RUNNING).exists():
+        stop_postgres(PostgresServer(**json.loads(running.read_text())))
 
 
 @contextlib.contextmanager
@@ -174,7 +206,7 @@ KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 def fresh(request: pytest.FixtureRequest, directory: Path) -> Iterator[str]:
     """A migrated database of the kind that the fixture's parameter names."""
     if request.param == "sqlite":
-        yield fresh_sqlite(request.getfixturevalue("sqlite_template"), directory)
+        yield fresh_sqlite(directory)
         return
     server = request.getfixturevalue("postgres_server")
     with fresh_postgres(server, request.getfixturevalue("postgres_template")) as url:

@@ -40,7 +40,10 @@ LIBRARIES = """
     kombu.transport.memory uvicorn uvicorn.protocols.http.httptools_impl uvloop httptools
     websockets pyreqwest pyqwest h2.connection wasmtime nacl.signing channels.routing httpx
     markdown_it nh3 prometheus_client rfc8785 redis.asyncio psycopg psycopg_pool environ
-    whitenoise.middleware jsonschema yaml
+    whitenoise.middleware jsonschema yaml fpdf fontTools.subset cryptography.x509 pygments.styles
+    pygments.formatters pygments.lexers rest_framework.serializers drf_spectacular.apps uritemplate
+    channels.generic.websocket django.contrib.postgres.forms django.contrib.admin.options
+    django.contrib.admin.views.main django.contrib.auth.password_validation django.views.i18n
 """
 
 

@@ -20,7 +20,7 @@ import httpx
 
 from apicharge_site.state import secret_file
 from gateway.domain import ed25519
-from tests import nursery
+from tests import databases, nursery
 from tests.sandboxes import RunningSandbox, start_sandbox
 from tests.waiting import until
 
@@ -201,6 +201,8 @@ def start_server(
     prefix: Sequence[str] = TETHERED,
 ) -> RunningServer:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if database_url is None:
+        databases.fresh_sqlite(home, "apicharge.sqlite3")
     found = free_ports(2 * processes)
     ports, h2_ports = found[:processes], found[processes:]
     scheme = "https" if environment and "APICHARGE_TLS_CERT" in environment else "http"

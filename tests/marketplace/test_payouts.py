@@ -27,8 +27,7 @@ LONG = payouts.WAIT + timedelta(seconds=1)
 
 
 @pytest.fixture(autouse=True)
-def _passwords_are_quick(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def _nobody_has_asked_yet() -> None:
     cache.clear()
 
 

@@ -82,14 +82,13 @@ class Stream:
 
 @pytest.fixture(scope="module")
 def clocked(
-    sqlite_template: Path,
     tmp_path_factory: pytest.TempPathFactory,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Clocked]:
     home = tmp_path_factory.mktemp("clocked")
     wall = home / "wall"
     wall.write_text("0")
-    url = databases.fresh_sqlite(sqlite_template, home)
+    url = databases.fresh_sqlite(home)
     prefix = ("tests.soak.stepping", str(wall))
     with started(home, url, django_db_blocker, processes=1, prefix=prefix) as cluster:
         yield Clocked(cluster, wall)

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import pytest
 from pytest_django import DjangoDbBlocker
@@ -55,12 +54,11 @@ class Three:
 
 @pytest.fixture(scope="module")
 def running(
-    sqlite_template: Path,
     tmp_path_factory: pytest.TempPathFactory,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Three]:
     home = tmp_path_factory.mktemp("three")
-    url = databases.fresh_sqlite(sqlite_template, home)
+    url = databases.fresh_sqlite(home)
     with (
         test_redis.running(home) as redis,
         started(home, url, django_db_blocker, processes=GATEWAYS, redis_url=redis.url) as cluster,

@@ -11,7 +11,6 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 from playwright.sync_api import Page, expect, sync_playwright
-from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 from stellar_sdk import Keypair
 
@@ -31,8 +30,7 @@ PAGE = "/accounts/wallets/"
 
 
 @pytest.fixture(autouse=True)
-def _fresh(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def _nobody_has_asked_yet() -> None:
     cache.clear()
 
 
