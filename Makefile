@@ -21,7 +21,7 @@ SHARED := tests/accounts tests/billing/account tests/billing/pages tests/billing
 INSTALL := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
-.PHONY: help demo run test test-redis autobahn h2spec check bench contract contract-test messages fmt soak requirements clean
+.PHONY: help demo run test test-browser test-redis autobahn h2spec check bench contract contract-test messages fmt soak requirements clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -32,8 +32,11 @@ demo: .venv/installed ## sell access to an API on a sandbox network and gate it:
 run: .venv/installed ## start everything on this machine and stay (PORT, H2_PORT, SANDBOX_PORT, APICHARGE_HOME)
 	@exec $(BIN)/python manage.py run
 
-test: .venv/developing ## all tests but the long ones
+test: .venv/developing ## all tests but the long ones and those in a browser
 	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
+test-browser: .venv/developing ## people's ways through the site, in Chromium
+	$(BIN)/pytest -m browser -n 2 --dist loadfile
 
 test-redis: .venv/developing ## the tests of the site's pages once more, with REDIS_URL set
 	$(BIN)/python -m pytest -p tests.sharing -m "not soak and not postgres" -n $(TEST_WORKERS) --dist loadfile $(SHARED)

@@ -21,6 +21,7 @@ TELEPHONE = {
     "automaticPresenceSimulation": True,
 }
 pytestmark = [
+    pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.timeout(300),
 ]

@@ -34,6 +34,7 @@ from tests.waiting import until
 NODE = shutil.which("node")
 
 pytestmark = [
+    pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.timeout(300),
 ]

@@ -38,6 +38,7 @@ OPENAPI = {
 PAGE_BYTES_MAX = 150 * 1024
 
 pytestmark = [
+    pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.timeout(600),
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import databases
 from tests.servers import Process, free_ports
 from tests.waiting import is_running, until
 
@@ -44,6 +45,9 @@ def run(home: Path, *, port: int, sandbox_port: int, h2_port: int) -> Run:
         "SANDBOX_PORT": str(sandbox_port),
         "H2_PORT": str(h2_port),
     }
+    home.mkdir(mode=0o700, exist_ok=True)
+    if not (home / "apicharge.sqlite3").exists():
+        databases.fresh_sqlite(home, "apicharge.sqlite3")
     process = Process(["manage", "run"], variables, home.with_suffix(".log"))
     process.start()
     return Run(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}")

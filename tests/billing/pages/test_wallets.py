@@ -191,6 +191,7 @@ def page(live_server: LiveServer) -> Iterator[Page]:
         browser.close()
 
 
+@pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 @pytest.mark.timeout(300)
 def test_wallets_of_the_browser_log_in(live_server: LiveServer, page: Page) -> None:
