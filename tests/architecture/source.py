@@ -1,7 +1,8 @@
 """The project's own modules and what each of them imports, read from the syntax tree."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -14,13 +15,31 @@ def modules(app: str) -> list[Path]:
     return sorted(path for path in paths if "migrations" not in path.parts)
 
 
-def imports(path: Path) -> Iterator[tuple[int, str]]:
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text())
+
+
+@cache
+def imports(path: Path) -> list[tuple[int, str]]:
     """Every (line, module) imported anywhere in the file, inside functions too."""
-    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+    found: list[tuple[int, str]] = []
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            found += ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+            found += ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+    return found
+
+
+def importing(paths: Iterable[Path], banned: Callable[[Path, str], bool]) -> list[str]:
+    """`FILE:LINE imports MODULE` for every import that is `banned(file, module)`."""
+    return [
+        f"{path}:{line} imports {module}"
+        for path in paths
+        for line, module in imports(path)
+        if banned(path, module)
+    ]
 
 
 def reached_from(entry: Path, *, but: frozenset[Path]) -> set[Path]:
