@@ -117,7 +117,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.humanize",  # allauth's list of passkeys says "two hours ago".
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",

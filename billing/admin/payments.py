@@ -1,10 +1,11 @@
 """From a payment to its transaction and purchase, and how far evidence is followed."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from billing.admin.exports import Exported
-from billing.admin.reading import ReadOnly, purchase_link, shown
+from billing.admin.reading import ReadOnly, price, purchase_link, shown
 from billing.admin.trails import trail
 from billing.models import EventCursor, Payment
 from marketplace.admin.generic import ModelAdmin
@@ -13,14 +14,20 @@ from marketplace.admin.generic import ModelAdmin
 @admin.register(Payment)
 class PaymentAdmin(ReadOnly, Exported[Payment]):
     book = "payments"
-    list_display = ("tx_hash", "standing", "differs_in", "purchase", "amount", "ledger", "closed")
+    list_display = ("tx_hash", "standing", "differs_in", "purchase", "paid", "ledger", "closed")
     list_filter = ("standing", "network")
     search_fields = ("=tx_hash", "=purchase_ref", "=buyer", "=digest")
-    readonly_fields = ("closed", "purchase", "sale")
+    readonly_fields = ("paid", "closed", "purchase", "sale")
 
     @admin.display(description="follow")
     def sale(self, row: Payment) -> SafeString:
         return trail(row.purchase_ref, row.digest)
+
+    @admin.display(description="paid", ordering="amount")
+    def paid(self, row: Payment) -> str:
+        assets = settings.CHAIN.assets
+        codes = (code for code, asset in assets.items() if asset.sac == row.asset)
+        return price(row.amount, next(codes, "")).strip()
 
     @admin.display(description="closed", ordering="closed_at_s")
     def closed(self, row: Payment) -> str:

@@ -146,8 +146,8 @@ function prepare(table) {
   return place;
 }
 
-export function draw(within = document) {
-  for (const table of within.querySelectorAll("table[data-chart]")) {
+function draw() {
+  for (const table of document.querySelectorAll("table[data-chart]")) {
     if (charts.has(table) || table.tBodies[0]?.rows.length === 0) continue;
     plot(table, prepare(table));
   }
@@ -155,16 +155,9 @@ export function draw(within = document) {
 
 function redraw() {
   for (const table of charts.keys()) {
-    if (!table.isConnected) {
-      charts.get(table).destroy();
-      charts.delete(table);
-      continue;
-    }
-    const place = table.closest("details").previousElementSibling;
-    plot(table, place);
+    plot(table, table.closest("details").previousElementSibling);
   }
 }
 
 draw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-document.body.addEventListener("htmx:load", (event) => draw(event.target));

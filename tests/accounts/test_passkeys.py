@@ -73,4 +73,6 @@ def test_passkey_is_added_and_logs_in_alone(live_server: LiveServer, page: Page)
     page.goto(f"{origin}/accounts/login/?next=/accounts/2fa/")
     page.get_by_role("button", name="With a passkey").click()
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("link", name="Manage").click()
+    expect(page.get_by_role("main")).to_contain_text("Works alone", timeout=PATIENCE_MS)
     assert complaints == []
