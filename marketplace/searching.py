@@ -49,6 +49,8 @@ OF_MODEL = {
 KEY = re.compile(r"([01])\.(-?[0-9]{1,19})\.([0-9]{1,18})")
 INTEGER_MAX = 2**63 - 1
 FEW = 2_000
+FREQUENT = 100
+"""So many of a sample of 2 % say that words are frequent, without a look at all that have them."""
 
 
 class Key(NamedTuple):
@@ -211,9 +213,12 @@ def _conditions(search: Search) -> Q:
     return wanted
 
 
+COLUMNS = {False: "everything", True: "names"}
 IN_POSTGRESQL = "SELECT service_id FROM marketplace_words WHERE {} @@ to_tsquery('apicharge', %s)"
 HERE_IN_POSTGRESQL = """(SELECT {} @@ to_tsquery('apicharge', %s) FROM marketplace_words
     WHERE marketplace_words.service_id = marketplace_standing.service_id)"""
+SAMPLED_IN_POSTGRESQL = """SELECT 1 FROM marketplace_words TABLESAMPLE SYSTEM (2) REPEATABLE (1)
+    WHERE {} @@ to_tsquery('apicharge', %s) LIMIT %s"""
 IN_SQLITE = "SELECT rowid FROM marketplace_words_index WHERE marketplace_words_index MATCH %s"
 
 
@@ -231,22 +236,29 @@ def _having(words: Sequence[str], *, names_only: bool) -> Having:
     all services to find them. Many it takes for few, and would sort all of them; PostgreSQL is
     made to walk the order instead, row by row until there are enough, by a subquery of each row.
     """
-    is_postgresql = connection.vendor == "postgresql"
-    column = "names" if names_only else "everything"
-    if is_postgresql:
-        query = " & ".join(f"{word}:*" for word in words)
-        statement = IN_POSTGRESQL.format(column)
-    else:
+    if connection.vendor != "postgresql":
         query = " AND ".join(f'"{word}"*' for word in words)
         query = f"{{name}} : ({query})" if names_only else query
-        statement = IN_SQLITE
+        found = _some(IN_SQLITE, query)
+        everything = Q(pk__in=RawSQL(IN_SQLITE, [query]))  # noqa: S611
+    else:
+        query, column = " & ".join(f"{word}:*" for word in words), COLUMNS[names_only]
+        here = HERE_IN_POSTGRESQL.format(column)
+        everything = Q(RawSQL(here, [query], output_field=BooleanField()))  # noqa: S611
+        if _are_frequent(SAMPLED_IN_POSTGRESQL.format(column), query):
+            return Having(everything, None)
+        found = _some(IN_POSTGRESQL.format(column), query)
+    some = Q(pk__in=found)
+    return Having(some, None) if len(found) <= FEW else Having(everything, some)
+
+
+def _are_frequent(statement: str, query: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [query, FREQUENT])
+        return len(cursor.fetchall()) == FREQUENT
+
+
+def _some(statement: str, query: str) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(f"{statement} LIMIT {FEW + 1}", [query])
-        found = [int(service) for (service,) in cursor.fetchall()]
-    some = Q(pk__in=found)
-    if len(found) <= FEW:
-        return Having(some, None)
-    if not is_postgresql:
-        return Having(Q(pk__in=RawSQL(statement, [query])), some)  # noqa: S611
-    here = HERE_IN_POSTGRESQL.format(column)
-    return Having(Q(RawSQL(here, [query], output_field=BooleanField())), some)  # noqa: S611
+        return [int(service) for (service,) in cursor.fetchall()]

@@ -111,7 +111,6 @@ class Service(Reached, Guarded):
 
     class Meta:
         ordering = ["name"]
-        indexes = [models.Index(fields=["state", "-created_at"], name="service_by_age")]
         constraints = [
             models.CheckConstraint(
                 name="service_state_is_known",

@@ -33,3 +33,5 @@ def test_many_are_found_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [len(first) + len(rest) for first, rest in few] == [30, 30, 30, 0, 30, 30, 0]
     monkeypatch.setattr(searching, "FEW", 0)
     assert found() == few
+    monkeypatch.setattr(searching, "_are_frequent", lambda *_: True)
+    assert found() == few
