@@ -65,7 +65,8 @@ class Reservation:
         pacers = allowance.standing.pacers[direction]
         wanted = pacing.take_now(pacers, wanted)
         granted = allowance.take_some(self._taken, supplies, wanted) if wanted else 0
-        pacing.give_back(pacers, wanted - granted)
+        if granted != wanted:
+            pacing.give_back(pacers, wanted - granted)
         return granted
 
     async def wait_bytes(self, direction: Direction, wanted: int) -> int:

@@ -33,26 +33,24 @@ class Telling:
             self._turn(seconds, ends_at_s)
         if not self._policy:
             return [self._expires]
-        left = self._format % tuple(
-            [each.left + each.holding.amount - each.holding.spent for each in self._supplies]
-        )
-        if self._standing is not None:
-            members = [*filter(None, [left.decode()]), *self._standing.members(self._names)]
-            left = ", ".join(members).encode()
+        left = self._format % self._left()
         return [(b"ratelimit-policy", self._policy), (b"ratelimit", left), self._expires]
 
     def lines(self, now_s: float, ends_at_s: float) -> bytes:
         """The same, as it stands in an answer's head."""
-        if self._standing is not None:
-            return lines_of(self.headers(now_s, ends_at_s))
         if (seconds := int(ends_at_s - now_s)) != self._seconds:
             self._turn(seconds, ends_at_s)
-        return self._lines % tuple(
-            [each.left + each.holding.amount - each.holding.spent for each in self._supplies]
-        )
+        return self._lines % self._left()
+
+    def _left(self) -> tuple[int, ...]:
+        """The numbers in `_format`."""
+        left = [each.left + each.holding.amount - each.holding.spent for each in self._supplies]
+        if self._standing is not None:
+            left += self._standing.told()
+        return tuple(left)
 
     def _turn(self, seconds: int, ends_at_s: float) -> None:
-        """All but the units themselves, which is the same for a second."""
+        """All but the numbers, which is the same for a second."""
         self._seconds = seconds
         self._expires = (b"apicharge-expires", b"%d" % ends_at_s)
         members = []
@@ -61,6 +59,8 @@ class Telling:
             if supply.window_until != math.inf:
                 reset_s = min(reset_s, retry_after_s(supply.window_until - self._clock()))
             members.append(f'"{self._names[supply.index]}";r=%d;t={reset_s}')
+        if self._standing is not None:
+            members += [f'"{self._names[index]}";r=%d;t=%d' for index in self._standing.tells]
         self._format = ", ".join(members).encode()
         told = [(b"ratelimit-policy", self._policy), (b"ratelimit", self._format)]
         self._lines = lines_of([*(told if self._policy else ()), self._expires])

@@ -282,12 +282,13 @@ class PaceState:
     is used may fall a quarter of a window behind and catch up, so that late ticks cost nothing.
     """
 
-    __slots__ = ("_behind", "_bucket", "_burst", "_is_waited_for", "_per_second")
+    __slots__ = ("_behind", "_bucket", "_burst", "_crumb", "_is_waited_for", "_per_second")
 
     def __init__(self, limit: Bandwidth, now_us: int) -> None:
         self._per_second = float(limit.bytes_per_second)
         self._burst = max(1.0, limit.total / 20)
         self._behind = max(1.0, limit.total / 4)
+        self._crumb = min(max(1.0, self._per_second / PACE_TICKS), self._burst)
         self._bucket = Bucket(self._burst, now_us)
         self._is_waited_for = False
 
@@ -300,8 +301,8 @@ class PaceState:
     def take_piece(self, wanted: int, now_us: int) -> int:
         """As `take`, but nothing rather than crumbs of less than a tick."""
         self._refill(now_us)
-        least = min(wanted, max(1.0, self._per_second / PACE_TICKS), self._burst)
-        if self._bucket.level + NEARLY < least:
+        level = self._bucket.level + NEARLY
+        if level < wanted and level < self._crumb:
             self._is_waited_for = True
             return 0
         granted = take_from_bucket(self._bucket, wanted)

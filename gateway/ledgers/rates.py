@@ -77,6 +77,10 @@ class Standing:
         self._clock = clock
         self.indices = [index for index, limit in enumerate(limits) if is_refilling(limit)]
         self.limits = [limit for limit in limits if is_refilling(limit)]
+        counted = [isinstance(limit, Rate | Concurrency) for limit in self.limits]
+        self._tells = [position for position, counts in enumerate(counted) if counts]
+        self.tells = [self.indices[position] for position in self._tells]
+        """Which of the grant's limits count calls."""
         self.open = 0  # Exchanges admitted and not yet settled.
         now_us = self.now_us()
         self.rates = {
@@ -158,18 +162,19 @@ class Standing:
             return max(0, limit.count - self.open), 0.0
         if isinstance(limit, Rate):
             state, now_us = self.rates[position], self.now_us()
-            return state.left(now_us), state.wait_us(now_us) / SECOND_US
+            left = state.left(now_us)
+            return left, 0.0 if left else state.wait_us(now_us) / SECOND_US
         return None
 
-    def members(self, names: Sequence[str]) -> list[str]:
-        """Of the `RateLimit` header; `names` are those of all the grant's limits."""
-        members = []
-        for position, index in enumerate(self.indices):
+    def told(self) -> list[int]:
+        """Units left now of each limit in `tells`, and whole seconds until there are more."""
+        told = []
+        for position in self._tells:
             left = self.left(position)
-            if left is not None:
-                units, wait_s = left
-                members.append(f'"{names[index]}";r={units};t={max(0, math.ceil(wait_s))}')
-        return members
+            assert left is not None
+            units, wait_s = left
+            told += units, math.ceil(wait_s) if wait_s > 0 else 0
+        return told
 
     def is_idle(self) -> bool:
         """Nothing would be lost by forgetting it."""
