@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from billing import conf, nudging
+from billing import conf, nudging, submitting
 from billing.domain import freebies, logins
 from billing.domain.errors import (
     AlreadyAuthorized,
@@ -43,6 +43,7 @@ def authorize(purchase_id: str, offered: Offered, *, now_s: float) -> Purchase:
 
 
 def _store(purchase: Purchase, authorization: Authorization, *, now_s: float) -> None:
+    wait_s = submitting.wait_s(authorization.kind, now_s=now_s)
     with transaction.atomic():
         if purchase.amount == 0 and (
             problem := free_exceeded(purchase.buyer, purchase.client_network, now_s=now_s)
@@ -58,12 +59,12 @@ def _store(purchase: Purchase, authorization: Authorization, *, now_s: float) ->
                 "authorization_kind": authorization.kind.value,
                 "authorization": authorization.body,
                 "authorized_at_s": int(now_s),
-                "due_at_ms": int(now_s * 1000),
+                "due_at_ms": int((now_s + wait_s) * 1000),
             },
             detail={"kind": authorization.kind.value},
             known=State(purchase.state),
         )
-        if moved:
+        if moved and not wait_s:
             nudging.advance(purchase.pk)
 
 

@@ -69,6 +69,27 @@ def waits_for_channel(purchase: Purchase, *, now_s: float) -> bool:
     return needs and not channels.is_any_free(network=purchase.network, now_s=now_s)
 
 
+def wait_s(kind: Kind, *, now_s: float) -> float:
+    """How long somebody who is authorized now can be left alone, unless he is woken."""
+    if kind is not Kind.ENTRY or channels.is_any_free(network=conf.rail().network, now_s=now_s):
+        return 0.0
+    return CHANNELS_BUSY_SECONDS
+
+
+def park(*, now_s: float) -> None:
+    """Let all who only wait for a channel be woken, when there is none: a task each is too much."""
+    network = conf.rail().network
+    waiting = Purchase.objects.filter(
+        state=PurchaseState.AUTHORIZED,
+        attempts=0,
+        authorization_kind=Kind.ENTRY,
+        network=network,
+        due_at_ms__lte=int(now_s * 1000),
+    )
+    if waiting.exists() and not channels.is_any_free(network=network, now_s=now_s):
+        waiting.update(due_at_ms=int((now_s + CHANNELS_BUSY_SECONDS) * 1000))
+
+
 def sweep(*, now_s: float) -> None:
     """Learn what became of envelopes whose purchase needs them no more: they hold a channel."""
     left = ChainTransaction.objects.filter(state__in=ChainTransaction.OPEN)

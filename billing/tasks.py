@@ -14,6 +14,7 @@ from billing import (
     noticing,
     noting,
     posting,
+    submitting,
     tidying,
     vouchers,
 )
@@ -29,7 +30,9 @@ def advance(purchase_id: str) -> None:
 
 @shared_task(ignore_result=True)
 def advance_due() -> None:
-    for purchase_id in advancing.due_ids(now_s=time.time()):
+    now_s = time.time()
+    submitting.park(now_s=now_s)
+    for purchase_id in advancing.due_ids(now_s=now_s):
         advance.delay(purchase_id)
 
 

@@ -70,6 +70,7 @@ def test_orm_cannot_change_the_log_either(database: str) -> None:
     assert isinstance(auditing.verify(), Intact)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("statement", "number"),
     [
@@ -115,25 +116,26 @@ SWAP = """UPDATE billing_auditentry SET
     WHERE number IN (4000, 7001)"""
 
 
-@pytest.mark.parametrize(
-    ("statement", "number"),
-    [
-        ("UPDATE billing_auditentry SET at_ms = at_ms + 1 WHERE number = 9999", 9_999),
-        ("DELETE FROM billing_auditentry WHERE number = 5000", 5_000),
-        ("DELETE FROM billing_auditentry WHERE number = 10000", 10_000),
-        (SWAP.format(t="billing_auditentry"), 4_000),
-    ],
-    ids=["changed", "removed", "the last removed", "swapped"],
-)
-def test_one_row_of_ten_thousand_is_found(database: str, statement: str, number: int) -> None:
+TAMPERED = [
+    ("UPDATE billing_auditentry SET at_ms = at_ms + 1 WHERE number = 9999", 9_999),
+    ("DELETE FROM billing_auditentry WHERE number = 5000", 5_000),
+    ("DELETE FROM billing_auditentry WHERE number = 10000", 10_000),
+    (SWAP.format(t="billing_auditentry"), 4_000),
+]
+
+
+def test_one_row_of_ten_thousand_is_found(database: str) -> None:
     write_many()
-    assert auditing.verify() == Intact(MANY, AuditHead.objects.get().hash)
-    without_triggers(statement)
-    verdict = auditing.verify()
-    assert isinstance(verdict, Broken)
-    assert verdict.number == number
-    with pytest.raises(CommandError, match=f"Broken at entry {number}:"):
-        call_command("verify_audit")
+    intact = Intact(MANY, AuditHead.objects.get().hash)
+    assert auditing.verify() == intact
+    for statement, number in TAMPERED:
+        with transaction.atomic():
+            without_triggers(statement)
+            verdict = auditing.verify()
+            transaction.set_rollback(True)
+        assert isinstance(verdict, Broken)
+        assert verdict.number == number
+    assert auditing.verify() == intact
 
 
 def test_entry_is_written_with_its_change_or_not_at_all(database: str) -> None:

@@ -14,6 +14,7 @@ from stellar_sdk.auth import authorize_entry
 from billing import advancing, channels, conf, following, keys, reconciling
 from billing.domain.purchases import SETTLED
 from billing.models import ChainTransaction, GrantedToken, Payment, Purchase
+from billing.rails.stellar import rail
 from billing.rails.stellar.rpc import trustline_key
 from gateway.domain import tokens
 from gateway.models import GrantLedger
@@ -23,6 +24,7 @@ from tests.sandboxes import RunningSandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PASSPHRASE = Network.TESTNET_NETWORK_PASSPHRASE
+LEDGER_S = 0.05
 names = itertools.count()
 
 
@@ -70,7 +72,7 @@ def work(purchase_id: str, *, seconds: float = 20.0) -> Purchase:
         for due in advancing.due_ids(now_s=time.time()):
             advancing.advance(due, now_s=time.time())
         following.follow(now_s=time.time())
-        time.sleep(0.02)
+        time.sleep(LEDGER_S)
     return purchase
 
 
@@ -239,8 +241,9 @@ def test_balance_that_is_gone_when_it_is_submitted_rejects_and_takes_nothing(
 
 
 def test_unsigned_purchase_expires_when_its_ledgers_have_passed(
-    api: Api, buyer: Person, payee: Person
+    api: Api, buyer: Person, payee: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rail, "VALID_FOR_LEDGERS", 20)
     instruction = instructed(api, buyer, payee)
     purchase = work(instruction["id"], seconds=30)
     assert purchase.state == "expired"

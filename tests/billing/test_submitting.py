@@ -11,6 +11,7 @@ from billing.domain.errors import NetworkUnavailable
 from billing.domain.payments import Terms
 from billing.domain.purchases import State
 from billing.models import ChainTransaction, GrantedToken, Payment, Purchase
+from billing.moving import due
 from billing.orders import terms_of
 from billing.rails.port import NEVER_TAKEN, Receipt, Refusal, Refused, Sent
 from gateway.models import GrantLedger
@@ -381,3 +382,20 @@ def together(count: int, act: Callable[[], object]) -> None:
 def _terms(purchase: Purchase) -> Terms:
     purchase.refresh_from_db()
     return terms_of(purchase)
+
+
+@on_sqlite
+def test_who_only_waits_for_a_channel_needs_no_worker_until_one_is_free(shop: Shop) -> None:
+    first, second = shop.authorized(), shop.authorized()
+    shop.turn(seconds=0.1)
+    third = shop.authorized()
+    assert advancing.due_ids(now_s=shop.now_s) == []  # It was left alone at once.
+    due(third.pk, at_s=shop.now_s)
+    submitting.park(now_s=shop.now_s)
+    assert advancing.due_ids(now_s=shop.now_s) == []
+    shop.rail.close_ledger()
+    for _ in range(2):
+        shop.turn(seconds=0.1)
+        shop.rail.close_ledger()
+    shop.turn(seconds=0.1)
+    assert {state_of(each) for each in (first, second, third)} == {State.GRANTED}

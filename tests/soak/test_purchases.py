@@ -36,6 +36,7 @@ FEE = 25_001
 CODES = ("USDC", "EURC")
 TOKEN = networks.CODE
 SETTLING_S = 2.0
+FUNDED_AT_ONCE = 50  # Each waits for a ledger.
 
 
 @contextmanager
@@ -98,7 +99,7 @@ def sell(founded: Founded, home: Path, *, count: int, channel_count: int) -> flo
     codes = [CODES[number % 2] for number in range(count - 1)] + [TOKEN]
     for somebody in (payee, treasury):
         founded.sandbox.fund(somebody.address, *CODES)
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(FUNDED_AT_ONCE) as pool:
         list(pool.map(fund, repeat(founded), buyers, codes))
     kinds = (*CODES, TOKEN)
     people = [(payee, code) for code in kinds] + [(treasury, code) for code in kinds]
@@ -154,7 +155,7 @@ def test_two_hundred_purchases_at_once_need_twenty_closes(
 def test_lone_purchase_is_granted_within_one_close_and_a_second(
     database: str, tmp_path: Path, settings: Settings
 ) -> None:
-    close_s, rounds = 5.0, 20
+    close_s, rounds = 5.0, 40
     with town(tmp_path, settings, close_ms=int(close_s * 1000)) as founded:
         channels.ensure(1, now_s=time.time())
         keys.ensure_registered()

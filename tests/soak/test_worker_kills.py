@@ -8,7 +8,6 @@ import itertools
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -20,15 +19,22 @@ from tests.billing import dying
 from tests.billing.buying import Person
 from tests.billing.stepped import SteppedTown, couple, stepped_sandbox, stepped_town
 from tests.billing.test_purchase_on_sandbox import balance
+from tests.sandboxes import RunningSandbox
 
 ROUNDS = 100
 ROUNDS_UNDER_FAULTS = 10
 STRIKES = 3  # Then a fault is over, so that every point is reached.
 
 
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with stepped_sandbox(tmp_path_factory.mktemp("network")) as sandbox:
+        yield sandbox
+
+
 @pytest.fixture
-def town(database: str, tmp_path: Path, settings: Settings) -> Iterator[SteppedTown]:
-    with stepped_sandbox(tmp_path) as sandbox, stepped_town(sandbox, settings) as town:
+def town(database: str, network: RunningSandbox, settings: Settings) -> Iterator[SteppedTown]:
+    with stepped_town(network, settings) as town:
         yield town
 
 
@@ -66,19 +72,29 @@ def kill_all(town: SteppedTown, plan: Sequence[tuple[str, Fault | None]]) -> Non
     town.assert_paid_once_and_granted_once(people[1], before=before)
 
 
-def test_purchases_survive_the_death_of_their_workers(town: SteppedTown) -> None:
-    """The short form, as is the next one."""
-    kill_all(town, [(point, None) for point in dying.POINTS])
+WITHOUT_FAULTS: list[tuple[str, Fault | None]] = [(point, None) for point in dying.POINTS]
+UNDER_EACH_FAULT = list(zip(itertools.cycle(dying.POINTS), Fault, strict=False))
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_purchases_survive_the_death_of_their_workers_under_faults(town: SteppedTown) -> None:
-    kill_all(town, list(zip(itertools.cycle(dying.POINTS), Fault, strict=False)))
+@pytest.mark.parametrize(
+    ("database_url", "plan"),
+    [
+        ("sqlite", [*WITHOUT_FAULTS, *UNDER_EACH_FAULT]),
+        pytest.param("postgres", WITHOUT_FAULTS, marks=pytest.mark.postgres),
+    ],
+    indirect=["database_url"],
+    ids=["sqlite", "postgres"],
+)
+def test_purchases_survive_the_death_of_their_workers(
+    town: SteppedTown, plan: Sequence[tuple[str, Fault | None]]
+) -> None:
+    """The short form of the next two."""
+    kill_all(town, plan)
 
 
 @pytest.mark.soak
 def test_purchases_survive_a_hundred_deaths_at_each_point(town: SteppedTown) -> None:
-    kill_all(town, [(point, None) for _ in range(ROUNDS) for point in dying.POINTS])
+    kill_all(town, WITHOUT_FAULTS * ROUNDS)
 
 
 @pytest.mark.soak
