@@ -168,7 +168,7 @@ class Standing:
 
     def told(self) -> list[int]:
         """Units left now of each limit in `tells`, and whole seconds until there are more."""
-        told = []
+        told: list[int] = []
         for position in self._tells:
             left = self.left(position)
             assert left is not None
