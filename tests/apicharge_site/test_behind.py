@@ -58,7 +58,7 @@ def test_people_are_counted_and_programs_and_sellers_are_not(
     row = RouteDay.objects.get()
     assert (row.provider, row.route, row.views) == (provider.pk, "weather/", 6)
     page = client.get("/admin/").content.decode()
-    assert '<span>Looked at the page</span><meter min="0" max="6" value="6">' in page
+    assert '<span>Page viewed</span><meter min="0" max="6" value="6">' in page
 
 
 async def test_they_are_written_some_time_after_a_request_and_not_lost(
