@@ -116,6 +116,12 @@ def test_402_leads_through_the_checkout_back_to_the_page_asked_for(stage: Stage)
     assert (cookie["path"], cookie["httpOnly"]) == ("/gate/files", True)
     page.goto(purchase)  # Who returns stays, and sees the token.
     assert token_shown(page)
+    waited = f"apicharge.waited.{stage.state(page)['id']}"
+    page.evaluate("name => sessionStorage.setItem(name, '1')", waited)
+    page.reload()
+    page.click("#stay")
+    assert token_shown(page)
+    expect(page.locator("#leaving")).to_be_hidden()
     page.click("text=Open the page you asked for")
     page.wait_for_url(wanted)
     page.context.close()
@@ -350,7 +356,9 @@ def test_what_is_left_moves_while_a_script_calls(stage: Stage) -> None:
     used = page.locator(".meter b").first
     expect(used).to_have_text("0")
     assert "/account/grants/" in page.url
+    expect(page.locator(".copy:visible")).to_have_count(0)  # Nothing to copy yet.
     page.click("button:has-text('Make a token')")
+    expect(page.locator("#derived + .copy")).to_be_visible()
     derived = page.locator("#derived code")
     expect(derived).to_contain_text("~")
     gated = f"{stage.server.origin}/gate/files/a"
