@@ -234,10 +234,9 @@ def test_wallet_of_an_account_shows_what_it_bought_for_good(carla: Buyer) -> Non
 
 
 def test_guesses_are_counted(client: Client) -> None:
-    for _ in range(ATTEMPTS_PER_NETWORK_MINUTE):
-        client.post("/account/token/", {"token": "x"})
-    page = client.post("/account/token/", {"token": "x"}).content.decode()
-    assert "times a minute" in page
+    tries = range(2 * ATTEMPTS_PER_NETWORK_MINUTE + 1)  # A minute may end in between.
+    pages = (client.post("/account/token/", {"token": "x"}).content.decode() for _ in tries)
+    assert any("times a minute" in page for page in pages)
 
 
 def test_grant_is_claimed_once_by_who_began_it_and_by_no_token(carla: Buyer) -> None:

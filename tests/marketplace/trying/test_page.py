@@ -79,10 +79,14 @@ def test_what_visitors_write_is_text(client: Client) -> None:
     assert b"<script>alert" not in response.content
 
 
-def test_calls_that_we_make_are_few_a_minute(client: Client) -> None:
-    for _ in range(page.CALLS_PER_NETWORK_MINUTE):
-        assert client.post(TRY, {"operation": FORECAST}).status_code == 400
-    assert client.post(TRY, {"operation": FORECAST}).status_code == 429
+def test_calls_that_we_make_are_few_a_minute(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "CALLS_PER_NETWORK_MINUTE", 2)
+    # More than two minutes' worth: one may end in between.
+    said = [client.post(TRY, {"operation": FORECAST}).status_code for _ in range(5)]
+    assert said[:2] == [400, 400]
+    assert 429 in said
 
 
 def test_strangers_cannot_have_others_make_calls() -> None:
