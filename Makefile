@@ -39,7 +39,7 @@ test-browser: .venv/developing ## people's ways through the site, in Chromium
 	$(BIN)/pytest -m browser -n 2 --dist loadfile
 
 test-redis: .venv/developing ## the tests of the site's pages once more, with REDIS_URL set
-	$(BIN)/python -m pytest -p tests.sharing -m "not soak and not postgres" -n $(TEST_WORKERS) --dist loadfile $(SHARED)
+	$(BIN)/python -m pytest -p tests.sharing -m "not soak and not browser and not postgres" -n $(TEST_WORKERS) --dist loadfile $(SHARED)
 
 soak: .venv/developing ## the long ones: a million acquires, kills, a failing Redis, 1 GiB bodies
 	$(BIN)/pytest -m soak --timeout 1800
