@@ -43,7 +43,8 @@ LOOK_SECONDS = (2.0, 3.0, 5.0)
 ACCEPTED_SECONDS = 6.0
 LOST_SECONDS = 1.0
 # Whoever waits for a channel is woken when one is free; this is for when nobody was there to wake.
-CHANNELS_BUSY_SECONDS = 60.0
+# Long, since who comes to its end looks like one that a worker has just taken, and is not woken.
+CHANNELS_BUSY_SECONDS = 600.0
 SWEPT_AT_ONCE = 50
 State = ChainTransaction.State
 UNDER_WAY = (PurchaseState.AUTHORIZED, PurchaseState.SUBMITTED)
