@@ -6,8 +6,9 @@ processes share a Channels layer a move is announced at once, and the looks are 
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -15,6 +16,7 @@ from weakref import WeakKeyDictionary
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import connection
+from redis.exceptions import RedisError
 
 from billing import announcing, conf, nudging
 from billing.api.endpoint import ID
@@ -30,6 +32,8 @@ LOOK_SECONDS_ANNOUNCED = 3.0
 NUDGE_SECONDS = 0.5
 TOO_MANY, TOO_LONG = 4429, 4408  # Closing codes; the page comes back by itself.
 ON_ITS_WAY = {State.AUTHORIZED, State.SUBMITTED, State.CONFIRMED}
+
+logger = logging.getLogger(__name__)
 
 
 class Follower:
@@ -97,7 +101,15 @@ def follower() -> Follower:
 class Progress(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # Channels has no types
     """`/live/purchases/<id>/<secret>/`: talks, and listens to nothing."""
 
+    _moved: asyncio.Event | None = None  # Until it has joined those who follow.
     _following: asyncio.Task[None] | None = None
+
+    async def __call__(self, *asgi: object) -> None:
+        """However it ends: of what raises or is cancelled, Channels says nothing to a consumer."""
+        try:
+            await super().__call__(*asgi)
+        finally:
+            self._leave()
 
     async def connect(self) -> None:
         named = self.scope["url_route"]["kwargs"]
@@ -113,27 +125,33 @@ class Progress(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # Channels has
         self._purchase_id = purchase_id
         self._moved = follower().join(purchase_id)
         if conf.conf().announces:
-            async with asyncio.timeout(announcing.SECONDS_MAX):
-                await self.channel_layer.group_add(announcing.group(purchase_id), self.channel_name)
-        self._following = asyncio.get_running_loop().create_task(self._follow())
+            group = announcing.group(purchase_id)
+            await _try(self.channel_layer.group_add(group, self.channel_name))
+        self._following = asyncio.get_running_loop().create_task(self._follow(self._moved))
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels' signature
-        if self._following is None:
+        if self._moved is None:
             return
-        self._following.cancel()
-        follower().leave(self._purchase_id, self._moved)
+        self._leave()
         if conf.conf().announces:
-            name = announcing.group(self._purchase_id)
-            async with asyncio.timeout(announcing.SECONDS_MAX):
-                await self.channel_layer.group_discard(name, self.channel_name)
+            group = announcing.group(self._purchase_id)
+            await _try(self.channel_layer.group_discard(group, self.channel_name))
+
+    def _leave(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+        if self._moved is not None:
+            follower().leave(self._purchase_id, self._moved)
+            self._moved = None
 
     async def receive(self, *_: object, **__: object) -> None:
         await self.close()
 
     async def purchase_moved(self, _message: Mapping[str, Any]) -> None:
-        self._moved.set()
+        if self._moved is not None:
+            self._moved.set()
 
-    async def _follow(self) -> None:
+    async def _follow(self, moved: asyncio.Event) -> None:
         told: dict[str, object] = {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FOLLOWED_SECONDS_MAX):
@@ -145,9 +163,18 @@ class Progress(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # Channels has
                         told = now
                         await self.send_json(told)
                     if told.get("status") not in SETTLED:
-                        await self._moved.wait()
-                        self._moved.clear()
+                        await moved.wait()
+                        moved.clear()
         await self.close(None if told.get("status") in SETTLED else TOO_LONG)
+
+
+async def _try(asked: Awaitable[None]) -> None:
+    """Of the layer. Without it the row is followed alone, which is looked at anyway."""
+    try:
+        async with asyncio.timeout(announcing.SECONDS_MAX):
+            await asked
+    except (RedisError, OSError):  # A timeout is one, too.
+        logger.warning("The channel layer does not answer; a page follows its row alone.")
 
 
 def _told(purchase_id: str) -> dict[str, object] | None:

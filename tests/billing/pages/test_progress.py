@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from channels import DEFAULT_CHANNEL_LAYER
-from channels.layers import channel_layers
+from channels.layers import InMemoryChannelLayer, channel_layers
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from pytest_django.fixtures import Settings
+from redis.exceptions import RedisError
 
 from billing import announcing
 from billing.pages import addresses, progress
@@ -142,6 +143,50 @@ async def test_with_a_shared_layer_a_move_is_announced_at_once(
             await sync_to_async(till.shop.authorize)(purchase)
             assert (await opened.receive_json_from(SECONDS))["status"] == "authorized"
         await channel_layers[DEFAULT_CHANNEL_LAYER].close_pools()
+
+
+class Layer(InMemoryChannelLayer):  # type: ignore[misc] # Channels has no types
+    """Whose `group_add` never comes back, or fails."""
+
+    problem: Exception | None = None
+
+    async def group_add(self, group: str, channel: str) -> None:
+        if self.problem is not None:
+            raise self.problem
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def stalled(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Layer:
+    share_layer(settings, "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(announcing, "SECONDS_MAX", 0.05)
+    monkeypatch.setattr(announcing, "moved", lambda _: None)
+    layer = Layer()
+    monkeypatch.setitem(channel_layers.backends, DEFAULT_CHANNEL_LAYER, layer)
+    return layer
+
+
+@pytest.mark.parametrize("problem", [None, RedisError("gone"), ConnectionRefusedError()])
+async def test_page_whose_layer_stalls_follows_its_row_alone(
+    till: Till, stalled: Layer, problem: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LOOK_SECONDS_ANNOUNCED", 0.05)
+    stalled.problem = problem
+    purchase = await sync_to_async(till.begin)()
+    async with socket(addresses.socket_path(purchase.pk), OURS) as opened:
+        assert (await opened.receive_json_from(SECONDS))["status"] == "instructed"
+        await sync_to_async(till.shop.authorize)(purchase)
+        assert (await opened.receive_json_from(SECONDS))["status"] == "authorized"
+    assert progress.follower().count == 0
+
+
+async def test_socket_that_fails_otherwise_is_not_followed_on(till: Till, stalled: Layer) -> None:
+    stalled.problem = ValueError("something else")
+    purchase = await sync_to_async(till.begin)()
+    with pytest.raises(ValueError, match="something else"):
+        async with socket(addresses.socket_path(purchase.pk), OURS) as opened:
+            await opened.receive_output(timeout=SECONDS)
+    assert progress.follower().count == 0
 
 
 def test_layer_that_does_not_answer_costs_no_purchase(
