@@ -71,7 +71,8 @@ def record(more: Mapping[Day, Figures]) -> None:
     """Add to days. In a transaction that puts those who add in a row."""
     services = {service for service, _ in more}
     days = {day for _, day in more}
-    for row in MeasuredDay.objects.select_for_update().filter(service__in=services, day__in=days):
+    held = MeasuredDay.objects.select_for_update().order_by("service", "day")
+    for row in held.filter(service__in=services, day__in=days):
         if (row.service_id, row.day) in more:
             more[row.service_id, row.day].add(row)
     MeasuredDay.objects.bulk_create(

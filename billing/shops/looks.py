@@ -11,7 +11,7 @@ from marketplace.looking import Looked
 
 @transaction.atomic
 def write(counts: Mapping[Looked, int]) -> None:
-    """In order, so that nobody waits for each other."""
+    """In order, as `summing` has it, so that no two wait for each other."""
     for (provider, slug, day), count in sorted(counts.items()):
         # Of the service, and of none of its routes.
         row = {"provider": provider, "route": f"{slug}/", "day": day}

@@ -4,9 +4,9 @@ One at a time: the mark's row is locked. A node writes a minute at most a few se
 over; what comes later than `SETTLED` is missing here, and in the usage itself only.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.db import transaction
 
@@ -14,6 +14,8 @@ from billing.models import GrantDay, Purchase, RouteDay, SummedUntil
 from gateway.domain.chronicle import added, summed
 from gateway.models import UsageMinute
 
+Key = TypeVar("Key", tuple[int, str, date], tuple[str, str, date])
+Row = TypeVar("Row", RouteDay, GrantDay)
 SETTLED = timedelta(minutes=2)
 ROWS_AT_ONCE = 20_000
 ROUNDS = 10
@@ -88,7 +90,9 @@ def _end(begin: datetime) -> datetime:
 
 def _add_to_routes(used: Sequence[Used]) -> None:
     known = RouteDay.objects.filter(
-        provider__in={each.provider for each in used}, day__in={each.day for each in used}
+        provider__in={each.provider for each in used},
+        route__in={each.route for each in used},
+        day__in={each.day for each in used},
     )
     rows = {(row.provider, row.route, row.day): row for row in known}
     for each in used:
@@ -97,12 +101,17 @@ def _add_to_routes(used: Sequence[Used]) -> None:
         rows[key] = row
         add(row, each)
     RouteDay.objects.bulk_create(
-        rows.values(),
+        in_order(rows),
         batch_size=500,
         update_conflicts=True,
         unique_fields=["provider", "day", "route"],
         update_fields=["calls", "failures", "bytes_up", "bytes_down", "latencies", "refusals"],
     )
+
+
+def in_order(rows: Mapping[Key, Row]) -> list[Row]:
+    """Whoever locks several of these rows does so in the order of their keys."""
+    return [row for _, row in sorted(rows.items(), key=lambda each: each[0])]
 
 
 def add(row: RouteDay, used: Used) -> None:
@@ -133,7 +142,7 @@ def _add_to_grants(used: Sequence[Used]) -> None:
         row.minutes += 1
         row.peak = max(row.peak, each.calls)
     GrantDay.objects.bulk_create(
-        rows.values(),
+        in_order(rows),
         batch_size=500,
         update_conflicts=True,
         unique_fields=["grant", "route", "day"],

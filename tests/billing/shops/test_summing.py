@@ -1,12 +1,15 @@
+import re
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing.account.series import By, series
 from billing.models import GrantDay, RouteDay, SummedUntil
-from billing.shops import summing
+from billing.shops import looks, summing
 from gateway.models import UsageMinute
 from marketplace.models import RouteQuote
 from tests.billing.shops import customs
@@ -60,6 +63,21 @@ def test_days_are_apart_and_calls_of_nobody_are_not_counted(price: RouteQuote) -
         (20, 10),
         (21, 10),
     ]
+
+
+def test_rows_of_looks_are_left_alone_and_routes_are_locked_in_order(price: RouteQuote) -> None:
+    """Whoever writes looks holds those: on PostgreSQL, two that lock both wait for each other."""
+    provider = price.route.service.provider_id
+    looks.write({(provider, "weather", NOW.date()): 3})
+    for route in ("weather/c", "weather/a", "weather/b"):
+        UsageMinute.objects.create(
+            minute=NOW - timedelta(minutes=9), provider=provider, route=route, calls=1
+        )
+    with CaptureQueriesContext(connection) as queries:
+        summing.sum_up(NOW)
+    [written] = [each["sql"] for each in queries if 'INSERT INTO "billing_routeday"' in each["sql"]]
+    assert re.findall("'(weather/.?)'", written) == ["weather/a", "weather/b", "weather/c"]
+    assert RouteDay.objects.get(route="weather/").views == 3
 
 
 def test_without_usage_it_begins_now(price: RouteQuote) -> None:
