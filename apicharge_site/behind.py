@@ -1,10 +1,11 @@
 """What requests leave to be written is written behind them, some seconds later and all at once."""
 
 import asyncio
+import atexit
 import logging
 from collections.abc import Awaitable, Callable
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from billing.shops import looks as days
 from gateway.asgi import Receive, Scope, Send
@@ -17,7 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 class Behind:
-    """A process that is killed loses what the last seconds had; one that is stopped writes it."""
+    """A process that is killed loses what the last seconds had; one that ends by itself writes it.
+
+    Servers that speak the lifespan protocol say when that is. For others, such as daphne, it is
+    when the interpreter ends.
+    """
 
     def __init__(self, app: Application, looks: Looks, every_s: float = EVERY_S) -> None:
         self._app = app
@@ -32,6 +37,8 @@ class Behind:
             if self._looks and self._timer is None:
                 loop = asyncio.get_running_loop()
                 self._timer = loop.call_later(self._every_s, self._begin, loop)
+                atexit.unregister(self._leave)
+                atexit.register(self._leave)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
@@ -41,11 +48,15 @@ class Behind:
         counts = self._looks.drain()
         try:
             days.write(counts)
-        except DatabaseError:
+        except Error:
             self._looks.give_back(counts)
             logger.warning("Looks at services could not be written down yet.", exc_info=True)
         finally:
             connection.close()
+
+    def _leave(self) -> None:
+        if self._looks:
+            self._write()
 
     async def stop(self) -> None:
         if self._timer is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.test import Client
 
 from apicharge_site import behind
@@ -93,3 +93,29 @@ async def test_they_are_written_some_time_after_a_request_and_not_lost(
     await slow.stop()
     assert written[2] == {key: 2}
     assert not counted
+
+
+async def test_servers_without_a_lifespan_write_them_as_they_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And a connection that was closed loses none: that is no error of the database's own."""
+    counted, written = Looks(), []
+    endings: list[Callable[[], None]] = []
+
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        counted.note(Service(provider_id=7, slug="weather"), NOW)
+
+    def refuse(_counts: object) -> None:
+        raise InterfaceError("connection already closed")
+
+    monkeypatch.setattr(behind.atexit, "register", endings.append)
+    site = Behind(app, counted, every_s=3_600)
+    await site({}, None, None)  # type: ignore[arg-type]
+    [end] = endings
+    monkeypatch.setattr(behind.days, "write", refuse)
+    await asyncio.to_thread(end)
+    assert counted
+    monkeypatch.setattr(behind.days, "write", written.append)
+    await asyncio.to_thread(end)
+    await asyncio.to_thread(end)
+    assert written == [{(7, "weather", NOW.date()): 1}]
