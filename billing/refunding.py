@@ -99,13 +99,7 @@ def callback_url(refund_id: str) -> str:
 def _look_after(refund: Refund, *, now_s: float) -> None:
     match conf.rail().transfer_fate(refund.tx_hash, _transfer(refund)):
         case Transferred(ledger):
-            with transaction.atomic():
-                moved = _move(refund, Event.PAY, now_s=now_s, ledger=ledger, due_at_ms=None)
-                if moved:
-                    asking.paid(refund.purchase_id, now_s=now_s)
-                if moved and refund.ends_grant and revoking.revoke(refund.purchase_id):
-                    why = selling.REFUNDED
-                    selling.ended(refund.purchase, because=why, at_s=now_s, now_s=now_s)
+            _pay(refund, ledger=ledger, now_s=now_s)
         case TransferFailed(ledger, detail):
             changes = {"ledger": ledger, "problem": detail[:300], "due_at_ms": None}
             _move(refund, Event.FAIL, now_s=now_s, **changes)
@@ -157,23 +151,42 @@ def _check(purchase: Purchase, amount: int) -> None:
         raise RefundRefused(why)
 
 
+@transaction.atomic
+def _pay(refund: Refund, *, ledger: int, now_s: float) -> None:
+    if not _put(refund, Event.PAY, now_s=now_s, ledger=ledger, due_at_ms=None):
+        return
+    if refund.ends_grant and revoking.revoke(refund.purchase_id):
+        why = selling.REFUNDED
+        selling.ended(refund.purchase, because=why, at_s=now_s, now_s=now_s)
+    _record(refund, Event.PAY, now_s=now_s)
+    asking.paid(refund.purchase_id, now_s=now_s)
+
+
+@transaction.atomic
 def _move(refund: Refund, event: Event, *, now_s: float, **changes: object) -> bool:
+    moved = _put(refund, event, now_s=now_s, **changes)
+    if moved:
+        _record(refund, event, now_s=now_s)
+    return moved
+
+
+def _put(refund: Refund, event: Event, *, now_s: float, **changes: object) -> bool:
     state = State(refund.state)
     if not refunds.allows(state, event):
         return False
+    rows = Refund.objects.filter(pk=refund.pk, state=state)
     new = TRANSITIONS[state][event]
-    with transaction.atomic():
-        moved = Refund.objects.filter(pk=refund.pk, state=state).update(
-            state=new, moved_at_s=int(now_s), **changes
-        )
-        if moved:
-            auditing.record(
-                action=f"refund.{event}",
-                subject=refund.purchase_id,
-                now_s=now_s,
-                detail={"refund": refund.pk, "from": state.value, "to": new.value},
-            )
-    return bool(moved)
+    return bool(rows.update(state=new, moved_at_s=int(now_s), **changes))
+
+
+def _record(refund: Refund, event: Event, *, now_s: float) -> None:
+    state = State(refund.state)  # As it was read, before it moved.
+    auditing.record(
+        action=f"refund.{event}",
+        subject=refund.purchase_id,
+        now_s=now_s,
+        detail={"refund": refund.pk, "from": state.value, "to": TRANSITIONS[state][event].value},
+    )
 
 
 def _transfer(refund: Refund) -> Transfer:

@@ -13,6 +13,9 @@ def withdraw(grant_id: str, token_id: str = "", *, actor: str, now_s: float) -> 
     """False where it was withdrawn before."""
     if not revoking.revoke(grant_id, token_id):
         return False
+    if not token_id:
+        for purchase in Purchase.objects.filter(pk=grant_id):
+            selling.ended(purchase, because=selling.WITHDRAWN, at_s=now_s, now_s=now_s)
     auditing.record(
         action="grant.revoke",
         subject=grant_id,
@@ -20,7 +23,4 @@ def withdraw(grant_id: str, token_id: str = "", *, actor: str, now_s: float) -> 
         actor=actor,
         detail={"token": token_id},
     )
-    if not token_id:
-        for purchase in Purchase.objects.filter(pk=grant_id):
-            selling.ended(purchase, because=selling.WITHDRAWN, at_s=now_s, now_s=now_s)
     return True

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from stellar_sdk import Keypair, TransactionEnvelope
 
@@ -71,7 +73,12 @@ def test_signed_refund_is_sent_seen_and_linked(shop: Shop) -> None:
     assert shop.rail.sent == [signed(refund)]
     assert not Revocation.objects.exists()
     shop.rail.transfers[refund.tx_hash] = Transferred(shop.rail.ledger)
-    shop.turn()
+    with CaptureQueriesContext(connection) as asked:
+        refunding.look_after(now_s=shop.now_s + refunding.LOOK_SECONDS)
+    said = [each["sql"] for each in asked.captured_queries]
+    # The log is one for all: it is locked last.
+    ended = next(at for at, sql in enumerate(said) if "INSERT" in sql and "revocation" in sql)
+    assert ended < next(at for at, sql in enumerate(said) if "billing_audithead" in sql)
     assert after(refund).state == "refunded"
     assert Revocation.objects.get().grant == purchase.pk
     assert status(purchase)["refunds"] == [

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from billing import noticing, withdrawing
 from billing.models import Letter, Outage, Purchase, ShopNotice, WebhookDelivery, WebhookEndpoint
@@ -123,8 +124,12 @@ def test_withdrawn_grant_has_ended_and_does_not_end_again(seller: Provider) -> N
     purchase = granted(person("carla"), limits=(CALLS,), at_s=at_s)
     withdrawing.withdraw(purchase.pk, "one token", actor="carla", now_s=at_s + 1)
     assert told() == []
-    for _ in range(2):
+    with CaptureQueriesContext(connection) as asked:
         withdrawing.withdraw(purchase.pk, actor="carla", now_s=at_s + 1)
+    said = [each["sql"] for each in asked.captured_queries]
+    locked = next(at for at, sql in enumerate(said) if "billing_audithead" in sql)
+    assert not any("webhook" in sql or "notice" in sql for sql in said[locked:])
+    assert not withdrawing.withdraw(purchase.pk, actor="carla", now_s=at_s + 1)
     look(at_s + 9 * DAY)
     assert [(event, said["because"]) for event, said in told()] == [(selling.ENDED, "withdrawn")]
 
