@@ -42,7 +42,7 @@ class Batch:
             if wanted and not supply.quiet and self._seated(allowance, supply, seats):
                 slot = supply.holding.slot
                 self.draws[slot] = seats[slot]
-                self.asks.append(supply.draw(allowance.grant.id, waiting, least))
+                self.asks.append(supply.draw(allowance.grant.id, waiting, least, self.sent_at))
 
     def _seated(self, allowance: Allowance, supply: Supply, seats: Seats) -> bool:
         if supply.holding.slot != NO_SLOT:

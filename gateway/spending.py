@@ -269,7 +269,7 @@ class Allowance:
 
     def renew(self, supply: Supply) -> None:
         """An empty holding in place of the former; the desk settles that by its slot."""
-        self.holdings[supply.position] = supply.start(self._desk.words)
+        self.holdings[supply.position] = supply.renew(self._desk.words)
         self._arrange()
         self.telling.renewed()
 
@@ -331,8 +331,9 @@ class Allowance:
 
     def rest(self) -> None:
         """What a client used who left in the middle goes back at the next look."""
+        now = self._clock()
         for supply in self.supplies:
-            supply.rest()
+            supply.rest(now)
 
     def ended(self, reason: str, now_s: float) -> None:
         """Remembered in the ledger, behind the request."""

@@ -15,6 +15,8 @@ from gateway.ledgers.port import RECALL_WAIT_S, Draw, Drawn, Return, Verdict
 
 IDLE_S = 0.8  # Looked at five times a second: within one second all of it is on its way back.
 FINAL_S = 1.0  # How long "all is spent" is believed without asking again.
+BACK_S = 1.0  # Whoever uses it so soon after it rested would have had it until it was idle.
+PACE_S = 2.0  # For how long a new holding is drawn for as fast a use as its former one's.
 
 
 class Move(StrEnum):
@@ -38,16 +40,24 @@ class Supply:
         self.ruled_in = 0
         self.final_until = 0.0
         self.window_until = math.inf
+        self.last_second = self.mark = 0
+        self.mark_at = 0.0
+        self.rests = True  # At once, when whoever used it leaves.
+        self.rested_at = -math.inf
 
     def start(self, words: Words) -> Holding:
-        """An empty holding. The former one, if any, is settled by itself."""
+        """An empty holding."""
         self.holding = Holding(self.limit, words)
         self.valid_until = math.inf
         self.ahead = False
-        self.seen = self.mark = 0
-        self.busy_at = self.mark_at = self.drawn_at = 0.0
-        self.last_second = 0
+        self.seen = 0
+        self.busy_at = self.drawn_at = 0.0
         return self.holding
+
+    def renew(self, words: Words) -> Holding:
+        """An empty holding, used as fast as the former, which is settled by itself."""
+        self.mark = -self._used_since_mark()
+        return self.start(words)
 
     def short_of(self, units: int) -> bool:
         return self.holding.held < units
@@ -56,26 +66,39 @@ class Supply:
         """What the passing of time asks for, looked at several times a second."""
         holding = self.holding
         if holding.spent != self.seen:
-            self.seen, self.busy_at = holding.spent, now
+            self.seen = holding.spent
+            self._use(now)
         if now - self.mark_at >= 1:
             self.last_second = self._used_since_mark()
             self.mark, self.mark_at = holding.spent, now
         if now - self.busy_at >= IDLE_S:
+            self.rests = self.rests or self.busy_at > -math.inf
             return Move.GIVE_BACK if holding.held or not holding.open else Move.STAY
         if self.left and now - self.drawn_at >= 1 and holding.held < self.last_second // 2:
             return Move.DRAW_AHEAD
         return Move.STAY
 
-    def rest(self) -> None:
-        """Whoever used it has left, so it is idle from now on, unless somebody else uses it."""
-        if not self.holding.open:
-            self.seen, self.busy_at = self.holding.spent, -math.inf
+    def _use(self, now: float) -> None:
+        self.busy_at = now
+        if now - self.rested_at < BACK_S:
+            self.rests = False
+
+    def rest(self, now: float) -> None:
+        """Whoever used it has left, so it is idle from now on, unless somebody else uses it.
+
+        Where somebody did the last time, it is left until it is idle of itself: among those who
+        come and go each would draw anew what the one before him gave back.
+        """
+        if self.rests and not self.holding.open:
+            self.seen, self.busy_at, self.rested_at = self.holding.spent, -math.inf, now
 
     def _used_since_mark(self) -> int:
         return max(0, self.holding.spent - self.mark)
 
-    def draw(self, grant_id: str, waiting: int, least: int = 0) -> Draw:
+    def draw(self, grant_id: str, waiting: int, least: int, now: float) -> Draw:
         holding = self.holding
+        if not holding.amount and now - self.mark_at >= PACE_S:
+            self.last_second = self.mark = 0
         return Draw(
             slot=holding.slot,
             grant_id=grant_id,
@@ -101,7 +124,8 @@ class Supply:
             return
         self.left = drawn.left
         self.window_until = sent_at + drawn.valid_for_s
-        self.busy_at = self.drawn_at = now
+        self.drawn_at = now
+        self._use(now)
         if drawn.amount:
             self.valid_until = self.window_until
         self.ruling = None

@@ -91,7 +91,7 @@ class Crashes(RuleBasedStateMachine):
         if supply.holding.slot == NO_SLOT:
             supply.holding.slot = process.journal.take_slot()
         supply.last_second = last_second
-        ask = supply.draw(self.grant.id, waiting)
+        ask = supply.draw(self.grant.id, waiting, 0, 0.0)
         drawn = self.ledger.transact(process.node.id, [ask]).drawn[ask.slot]
         assert drawn.verdict is not Verdict.NO_LEDGER
         if answer_lost:
