@@ -131,10 +131,9 @@ def change(request: HttpRequest, pk: int, act: str) -> HttpResponse:
         messages.success(request, _("Removed. It is told nothing more."))
         return redirect("dashboard:notices")
     if act == "test":
-        if announcing.test(endpoint, now_s=now_s):
-            messages.success(request, _("A test message is on its way."))
-        else:
-            messages.error(request, _("Enough tests for now: try again in a minute."))
+        came = announcing.test(endpoint, now_s=now_s)
+        level = messages.SUCCESS if came is announcing.Tested.ON_ITS_WAY else messages.ERROR
+        messages.add_message(request, level, announcing.WORDS[came])
     elif act == "secret":
         registering.replace_secret(endpoint, now_s=now_s)
         messages.success(request, _("Replaced. For a day messages are signed by both secrets."))

@@ -92,9 +92,7 @@ def _act(request: HttpRequest, provider: Provider, endpoint: WebhookEndpoint) ->
 
 
 def _test(_request: HttpRequest, endpoint: WebhookEndpoint, now_s: float) -> str:
-    if announcing.test(endpoint, now_s=now_s):
-        return _("A test message is on its way.")
-    return _("Enough tests for now: try again in a minute.")
+    return str(announcing.WORDS[announcing.test(endpoint, now_s=now_s)])
 
 
 def _replay(request: HttpRequest, endpoint: WebhookEndpoint, now_s: float) -> str:

@@ -79,7 +79,7 @@ def test_buttons_test_replay_replace_enable_remove(carla: Buyer, endpoint: Webho
 def test_strangers_see_and_move_nothing(
     carla: Buyer, endpoint: WebhookEndpoint, client: Client
 ) -> None:
-    announcing.tell([endpoint], "x", {}, key="x", now_s=1)
+    announcing.tell([endpoint], "x", {"x": {}}, now_s=1)
     acts = ("", "test/", "replay/", "secret/", "enable/", "remove/")
     dora = buyer("dora")
     for act in acts:
