@@ -1,10 +1,12 @@
 """Telling buyers, by mail and webhook, that a grant is nearly used up or nearly over; and sellers,
 by webhook, that a limit of it is used up, or that it ended.
 
-Two looks, each at a bounded number of rows, and none at the gate's cost. Usage rows of the last
+Three looks, each at a bounded number of rows, and none at the gate's cost. Usage rows of the last
 minutes say which grants were used, so only those are compared with their ledgers. The end of a
-grant is known, so its row says when to look next (`Purchase.notice_due_at_s`). What was told is
-a row of its own, so it is told once, however often and by however many workers it is looked at.
+grant is known, so its row says when to look next (`Purchase.notice_due_at_s`); where the first use
+of a grant brings its end nearer, ledgers that were opened by it since the last look say so, however
+long ago that look was. What was told is a row of its own, so it is told once, however often and by
+however many workers it is looked at.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,18 +22,20 @@ from accounts.models import Wallet
 from billing import conf, posting
 from billing.domain import notices
 from billing.domain.notices import DAY_S
-from billing.models import Notice, NoticeChoice, Purchase
+from billing.models import FirstUsesSeen, Notice, NoticeChoice, Purchase
 from billing.models.notices import everything
 from billing.shops import telling
 from billing.webhooks import announcing, selling
 from gateway.domain.limits import Quota, is_quota
 from gateway.ledgers import reading
 from gateway.ledgers.reading import GrantUsage
-from gateway.models import Revocation, UsageMinute
+from gateway.models import GrantLedger, Revocation, UsageMinute
 
 USED_WITHIN = timedelta(minutes=3)
 LOOKED_AT_ONCE, TURNS = 500, 10
 CURSOR, CURSOR_SECONDS = "notices:after", 600
+# Clocks differ, and a first use is stored a moment after it.
+FIRST_USE_LATE_SECONDS = 300.0
 
 LIMIT, ENDING = "grant.limit", "grant.ending"
 
@@ -55,6 +59,7 @@ class Told:
 
 def look(*, now_s: float) -> None:
     """All that is due, or as much as one look may take."""
+    look_at_first_uses(now_s=now_s)
     for part in (look_at_used, look_at_ends):
         for _turn in range(TURNS):
             if part(now_s=now_s) < LOOKED_AT_ONCE:
@@ -74,12 +79,29 @@ def look_at_used(*, now_s: float) -> int:
     usages = reading.usages_of(found, now_s)
     choices, before = _choices(known.values()), _told_before(known)
     for pk, usage in usages.items():
-        _look_again_in_time(found[pk], usage, now_s=now_s)
         for told in _limits(found[pk], usage, now_s=now_s) if pk in known else ():
             if (pk, f"{told.name}:{told.moments[-1]}") not in before:
                 _tell(known[pk], told, choices, now_s=now_s)
     telling.tell_used_up(found, usages, now_s=now_s)
     return len(ids)
+
+
+def look_at_first_uses(*, now_s: float) -> int:
+    """Grants that have begun since the last look. How many."""
+    mark, _made = FirstUsesSeen.objects.get_or_create(pk=1)
+    begun = GrantLedger.objects.filter(first_used_at__gte=mark.until_s)
+    begun = begun.order_by("first_used_at", "pk")
+    rows = list(begun.values_list("pk", "first_used_at")[: LOOKED_AT_ONCE * TURNS])
+    for first in range(0, len(rows), LOOKED_AT_ONCE):
+        ids = [pk for pk, _at in rows[first : first + LOOKED_AT_ONCE]]
+        found = Purchase.objects.in_bulk(ids)
+        for pk, usage in reading.usages_of(found, now_s).items():
+            _look_again_in_time(found[pk], usage, now_s=now_s)
+    until_s = now_s - FIRST_USE_LATE_SECONDS
+    if len(rows) == LOOKED_AT_ONCE * TURNS:
+        until_s = min(until_s, rows[-1][1] or 0.0)
+    FirstUsesSeen.objects.filter(pk=1, until_s__lt=until_s).update(until_s=until_s)
+    return len(rows)
 
 
 def look_at_ends(*, now_s: float) -> int:
@@ -89,21 +111,24 @@ def look_at_ends(*, now_s: float) -> int:
     found = Purchase.objects.select_related("owner").in_bulk(ids)
     known = _known(found.values())
     usages = reading.usages_of(ids, now_s)
-    revoked = Revocation.objects.filter(grant__in=ids, token="")
-    over = set(revoked.values_list("grant", flat=True))
+    revoked = set(
+        Revocation.objects.filter(grant__in=ids, token="").values_list("grant", flat=True)
+    )
+    running = {pk: usages[pk] for pk in ids if pk in usages and pk not in revoked}
     choices = _choices(known.values())
-    for purchase in found.values():
-        usage = None if purchase.pk in over else usages.get(purchase.pk)
-        if usage is None:
-            _look_again(purchase, None)
-            continue
-        owned = known.get(purchase.pk)
-        if owned is not None and (told := _ending(purchase, usage, now_s=now_s)):
-            _tell(owned, told, choices, now_s=now_s)
-        ends_s, lasts_s = _end(purchase, usage)
-        if ends_s <= now_s:
-            selling.ended(purchase, because=selling.EXPIRED, at_s=ends_s, now_s=now_s)
-        _look_again(purchase, notices.next_look_s(ends_s, lasts_s=lasts_s, now_s=now_s))
+    for pk, usage in running.items():
+        if pk in known and (told := _ending(found[pk], usage, now_s=now_s)):
+            _tell(known[pk], told, choices, now_s=now_s)
+    over = {pk: usage.ends_at_s for pk, usage in running.items() if usage.ends_at_s <= now_s}
+    if over:
+        ends = ((found[pk], at_s) for pk, at_s in over.items())
+        selling.ended(ends, because=selling.EXPIRED, now_s=now_s)
+    for pk, usage in running.items():
+        if pk not in over:
+            _look_again(found[pk], _next_look_s(found[pk], usage, now_s=now_s))
+    done = Purchase.objects.filter(pk__in=[pk for pk in ids if pk in over or pk not in running])
+    # Unless somebody else has looked meanwhile.
+    done.filter(notice_due_at_s__lte=int(now_s)).update(notice_due_at_s=None)
     return len(ids)
 
 
@@ -145,13 +170,17 @@ def _end(purchase: Purchase, usage: GrantUsage) -> tuple[float, float]:
     return usage.ends_at_s, lasts_s
 
 
-def _look_again_in_time(purchase: Purchase, usage: GrantUsage, *, now_s: float) -> None:
-    """The first use of a grant brings its end nearer."""
-    if usage.first_used_at_s is None or purchase.quote["starts"] != "first_use":
-        return
+def _next_look_s(purchase: Purchase, usage: GrantUsage, *, now_s: float) -> int | None:
+    """Who did not begin in time can still be served, until the grant itself is over."""
     ends_s, lasts_s = _end(purchase, usage)
     coming = notices.next_look_s(ends_s, lasts_s=lasts_s, now_s=now_s)
-    if coming is not None:
+    return coming or notices.next_look_s(usage.ends_at_s, lasts_s=0, now_s=now_s)
+
+
+def _look_again_in_time(purchase: Purchase, usage: GrantUsage, *, now_s: float) -> None:
+    """Now, where it is over already: nobody may have looked for hours."""
+    coming = _next_look_s(purchase, usage, now_s=now_s) or int(now_s)
+    if purchase.notice_due_at_s is not None and purchase.notice_due_at_s > coming:
         later = Purchase.objects.filter(pk=purchase.pk, notice_due_at_s__gt=coming)
         later.update(notice_due_at_s=coming)
 

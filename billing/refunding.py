@@ -156,8 +156,7 @@ def _pay(refund: Refund, *, ledger: int, now_s: float) -> None:
     if not _put(refund, Event.PAY, now_s=now_s, ledger=ledger, due_at_ms=None):
         return
     if refund.ends_grant and revoking.revoke(refund.purchase_id):
-        why = selling.REFUNDED
-        selling.ended(refund.purchase, because=why, at_s=now_s, now_s=now_s)
+        selling.ended([(refund.purchase, now_s)], because=selling.REFUNDED, now_s=now_s)
     _record(refund, Event.PAY, now_s=now_s)
     asking.paid(refund.purchase_id, now_s=now_s)
 

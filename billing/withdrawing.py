@@ -14,8 +14,8 @@ def withdraw(grant_id: str, token_id: str = "", *, actor: str, now_s: float) -> 
     if not revoking.revoke(grant_id, token_id):
         return False
     if not token_id:
-        for purchase in Purchase.objects.filter(pk=grant_id):
-            selling.ended(purchase, because=selling.WITHDRAWN, at_s=now_s, now_s=now_s)
+        ends = [(purchase, now_s) for purchase in Purchase.objects.filter(pk=grant_id)]
+        selling.ended(ends, because=selling.WITHDRAWN, now_s=now_s)
     auditing.record(
         action="grant.revoke",
         subject=grant_id,

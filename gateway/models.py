@@ -65,6 +65,15 @@ class GrantLedger(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["first_used_at"],
+                condition=Q(first_used_at__isnull=False),
+                name="ledger_begun",
+            ),
+        ]
+
     def __str__(self) -> str:
         return self.grant_id
 

@@ -9,7 +9,7 @@ from billing.models.audit import AuditEntry, AuditHead
 from billing.models.discrepancies import Discrepancy
 from billing.models.handing_over import HandOver
 from billing.models.letters import Letter
-from billing.models.notices import Notice, NoticeChoice
+from billing.models.notices import FirstUsesSeen, Notice, NoticeChoice
 from billing.models.purchases import (
     OPEN_PER_BUYER,
     ChainTransaction,
@@ -32,4 +32,4 @@ __all__ += ["Redemption", "Voucher"]
 __all__ += ["GrantDay", "Outage", "RouteDay", "ShopNotice", "SummedUntil"]
 __all__ += ["Letter", "Purchase", "Refund", "WebhookDelivery", "WebhookEndpoint"]
 __all__ += ["HandOver", "RefundRequest", "ServiceReport"]
-__all__ += ["Notice", "NoticeChoice"]
+__all__ += ["FirstUsesSeen", "Notice", "NoticeChoice"]

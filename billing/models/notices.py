@@ -42,3 +42,18 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purchase_id[:12]}… {self.what}"
+
+
+class FirstUsesSeen(models.Model):
+    """Until when first uses of grants have been looked at: one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    until_s = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="one_first_uses_seen"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.until_s)

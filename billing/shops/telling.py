@@ -5,7 +5,7 @@ Of the grants that were used lately, which is what the look at buyers' notices h
 
 from collections.abc import Iterator, Mapping
 
-from billing.models import Purchase, ShopNotice
+from billing.models import Purchase
 from billing.webhooks import selling
 from gateway.domain.limits import Quota, is_quota
 from gateway.ledgers.reading import GrantUsage
@@ -14,20 +14,14 @@ from gateway.models import Lease
 
 def tell_used_up(
     purchases: Mapping[str, Purchase], usages: Mapping[str, GrantUsage], *, now_s: float
-) -> int:
+) -> None:
     found = [(pk, *each) for pk, usage in usages.items() for each in _used_up(usage, now_s=now_s)]
     if not found:
-        return 0
-    subjects = [f"{pk}:{index}" for pk, index, _limit in found]
-    before = ShopNotice.objects.filter(event=selling.USED_UP, subject__in=subjects)
-    known = set(before.values_list("subject", flat=True))
-    fresh = [each for each in found if f"{each[0]}:{each[1]}" not in known]
-    providers = selling.providers_of([purchases[pk] for pk, *_ in fresh]) if fresh else {}
-    return sum(
-        selling.used_up(providers[pk], purchases[pk], index, limit, now_s=now_s)
-        for pk, index, limit in fresh
-        if pk in providers and not is_out_on_lease(pk, index)
-    )
+        return
+    leases = Lease.objects.filter(limiter__grant__in={pk for pk, *_ in found})
+    out = set(leases.values_list("limiter__grant", "limiter__index"))
+    left = [each for each in found if each[:2] not in out]
+    selling.used_up(((purchases[pk], index, limit) for pk, index, limit in left), now_s=now_s)
 
 
 def is_out_on_lease(grant_id: str, index: int) -> bool:

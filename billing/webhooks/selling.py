@@ -3,7 +3,8 @@
 Each is told once. A `ShopNotice` row says that it was; it outlives the messages themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils.functional import Promise
@@ -47,20 +48,22 @@ def sold(purchase: Purchase, *, now_s: float) -> None:
     announcing.announce(provider, SOLD, content, key=key, now_s=now_s)
 
 
-def used_up(
-    provider: Provider, purchase: Purchase, index: int, limit: Quota, *, now_s: float
-) -> bool:
-    said = {"kind": limit.kind, "total": limit.total, "window_seconds": limit.window_seconds}
-    content = {**_grant(purchase), "limit": said}
-    return _once(provider, USED_UP, f"{purchase.pk}:{index}", content, now_s=now_s)
+def used_up(exhausted: Iterable[tuple[Purchase, int, Quota]], *, now_s: float) -> None:
+    """Of each purchase the number of the limit, and the limit."""
+    facts = [
+        _Fact(purchase, f"{purchase.pk}:{index}", {"limit": _limit(limit)})
+        for purchase, index, limit in exhausted
+    ]
+    _tell_once(USED_UP, facts, now_s=now_s)
 
 
-def ended(purchase: Purchase, *, because: str, at_s: float, now_s: float) -> bool:
-    provider = provider_of(purchase)
-    if provider is None:
-        return False
-    content = {**_grant(purchase), "because": because, "ended_at": int(at_s)}
-    return _once(provider, ENDED, purchase.pk, content, now_s=now_s)
+def ended(ends: Iterable[tuple[Purchase, float]], *, because: str, now_s: float) -> None:
+    """Of each purchase the moment at which its grant ended."""
+    facts = [
+        _Fact(purchase, purchase.pk, {"because": because, "ended_at": int(at_s)})
+        for purchase, at_s in ends
+    ]
+    _tell_once(ENDED, facts, now_s=now_s)
 
 
 def provider_of(purchase: Purchase) -> Provider | None:
@@ -81,13 +84,38 @@ def _grant(purchase: Purchase) -> dict[str, object]:
     return {"grant": purchase.pk, "route": purchase.route, "plan": purchase.quote.get("name", "")}
 
 
+def _limit(limit: Quota) -> dict[str, object]:
+    return {"kind": limit.kind, "total": limit.total, "window_seconds": limit.window_seconds}
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    purchase: Purchase
+    subject: str
+    content: Mapping[str, object]
+
+
 @transaction.atomic
-def _once(
-    provider: Provider, event: str, subject: str, content: Mapping[str, object], *, now_s: float
-) -> bool:
-    _row, is_first = ShopNotice.objects.get_or_create(
-        provider=provider, event=event, subject=subject, defaults={"told_at_s": int(now_s)}
-    )
-    if is_first:
-        announcing.announce(provider, event, content, key=f"{event}:{subject}", now_s=now_s)
-    return is_first
+def _tell_once(event: str, facts: Sequence[_Fact], *, now_s: float) -> None:
+    """As few questions for many as for one. Who has nobody to be told is left out."""
+    providers = providers_of([fact.purchase for fact in facts])
+    endpoints = announcing.wanting(providers.values(), event) if providers else {}
+    before = ShopNotice.objects.filter(event=event, subject__in=[fact.subject for fact in facts])
+    known = set(before.values_list("provider", "subject")) if endpoints else set()
+    fresh: dict[int, list[_Fact]] = {}
+    # In one order, so that two who tell at once wait for each other, not both.
+    for fact in sorted(facts, key=lambda fact: fact.subject):
+        provider = providers.get(fact.purchase.pk)
+        if provider and provider.pk in endpoints and (provider.pk, fact.subject) not in known:
+            fresh.setdefault(provider.pk, []).append(fact)
+    rows = [
+        ShopNotice(provider_id=pk, event=event, subject=fact.subject, told_at_s=int(now_s))
+        for pk, whose in fresh.items()
+        for fact in whose
+    ]
+    ShopNotice.objects.bulk_create(rows, ignore_conflicts=True)
+    for pk, whose in fresh.items():
+        contents = {
+            f"{event}:{fact.subject}": {**_grant(fact.purchase), **fact.content} for fact in whose
+        }
+        announcing.tell(endpoints[pk], event, contents, now_s=now_s)

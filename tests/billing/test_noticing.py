@@ -177,12 +177,35 @@ def test_unused_grant_is_told_of_before_it_cannot_be_begun_and_its_end_after(car
     assert Purchase.objects.get().notice_due_at_s == last_s - DAY
     noticing.look_at_ends(now_s=last_s - DAY)
     assert subjects() == ["Hour pass has to be used for the first time within 24 hours"]
-    GrantLedger.objects.update(first_used_at=at_s + 100.0)
-    spend(purchase, 1)
-    noticing.look_at_used(now_s=time.time())
+    GrantLedger.objects.filter(pk=purchase.pk).update(first_used_at=at_s + 100.0)
+    noticing.look_at_first_uses(now_s=time.time())
     assert Purchase.objects.get().notice_due_at_s == at_s + 100 + DAY
     noticing.look_at_ends(now_s=at_s + 100 + DAY)
     assert told()[-1] == ("grant.ending", DAY)
+
+
+def test_first_uses_are_seen_after_hours_without_workers_and_in_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(noticing, "LOOKED_AT_ONCE", 2)
+    monkeypatch.setattr(noticing, "TURNS", 1)
+    at_s = int(time.time())
+    terms = {"starts": "first_use", "access_seconds": 2 * DAY, "at_s": at_s}
+    begun = [bought(None, **terms) for _ in range(4)]
+    for second, purchase in enumerate(begun, start=100):
+        GrantLedger.objects.filter(pk=purchase.pk).update(first_used_at=at_s + second)
+    now_s = at_s + 9 * HOUR
+    for _ in range(3):
+        assert noticing.look_at_first_uses(now_s=now_s) == 2
+    due = Purchase.objects.order_by("pk").values_list("notice_due_at_s", flat=True)
+    assert list(due) == [at_s + second + DAY for second in range(100, 104)]
+    monkeypatch.setattr(noticing, "LOOKED_AT_ONCE", 9)
+    noticing.look_at_first_uses(now_s=now_s)
+    assert noticing.look_at_first_uses(now_s=now_s) == 0
+    # A clock that was behind, and a row that came late.
+    late_s = now_s - noticing.FIRST_USE_LATE_SECONDS + 1
+    GrantLedger.objects.filter(pk=begun[0].pk).update(first_used_at=late_s)
+    assert noticing.look_at_first_uses(now_s=now_s) == 1
 
 
 def test_revoked_grant_is_not_told_of(carla: User) -> None:

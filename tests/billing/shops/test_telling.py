@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from billing import noticing, withdrawing
 from billing.models import Letter, Outage, Purchase, ShopNotice, WebhookDelivery, WebhookEndpoint
 from billing.shops import outages
-from billing.webhooks import selling
+from billing.webhooks import announcing, selling
 from gateway.models import GatewayNode, GrantLedger, Lease, LimiterLedger
 from marketplace.models import Provider, Service, Standing
 from tests.billing.account.people import granted, used
@@ -119,6 +119,49 @@ def test_end_of_what_begins_with_its_first_use_comes_after_it(seller: Provider) 
     assert [said["ended_at"] for _event, said in told()] == [at_s + 100 + 2 * DAY]
 
 
+def test_unused_grant_has_not_ended_while_it_can_be_used(seller: Provider) -> None:
+    at_s = int(time.time())
+    terms = {"limits": (CALLS,), "starts": "first_use", "access_seconds": 2 * DAY}
+    granted(person("carla"), at_s=at_s, **terms)
+    last_s = at_s + 365 * DAY
+    for moment in (last_s - DAY, last_s - 1, last_s, last_s + 1, last_s + 2 * DAY - 1):
+        look(moment)
+    assert told() == []
+    for _ in range(2):
+        look(last_s + 2 * DAY)
+    assert [said["ended_at"] for _event, said in told()] == [last_s + 2 * DAY]
+    assert Purchase.objects.get().notice_due_at_s is None
+
+
+def test_end_is_told_though_nobody_looked_when_it_was_used_first(seller: Provider) -> None:
+    at_s = int(time.time())
+    terms = {"limits": (CALLS,), "starts": "first_use", "access_seconds": 3_600}
+    granted(person("carla"), at_s=at_s, **terms)
+    GrantLedger.objects.update(first_used_at=at_s + 100.0)
+    look(at_s + 5 * 3_600)
+    assert [said["ended_at"] for _event, said in told()] == [at_s + 3_700]
+
+
+def test_many_ends_are_told_in_as_few_questions_as_one_and_only_where_wanted(
+    seller: Provider,
+) -> None:
+    at_s = int(time.time())
+    asked = []
+    for count in (1, 7):
+        for _ in range(count):
+            granted(person("carla"), limits=(CALLS,), access_seconds=60, at_s=at_s)
+        at_s += 100
+        with CaptureQueriesContext(connection) as questions:
+            noticing.look_at_ends(now_s=at_s)
+        asked.append(len(questions))
+    assert asked[0] == asked[1]
+    assert (len(told()), ShopNotice.objects.count()) == (8, 8)
+    WebhookEndpoint.objects.filter(provider=seller).update(events=[selling.DOWN])
+    granted(person("carla"), limits=(CALLS,), access_seconds=60, at_s=at_s)
+    look(at_s + 60)
+    assert (len(told()), ShopNotice.objects.count()) == (8, 8)
+
+
 def test_withdrawn_grant_has_ended_and_does_not_end_again(seller: Provider) -> None:
     at_s = int(time.time())
     purchase = granted(person("carla"), limits=(CALLS,), at_s=at_s)
@@ -185,11 +228,16 @@ def test_database_keeps_one_open_outage_of_a_service_and_one_telling(seller: Pro
 
 
 def test_tests_of_addresses_are_bounded_by_owner_and_events_are_explained(
-    seller: Provider,
+    seller: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = Client()
     client.force_login(seller.owner)
     own = f"/admin/webhooks/{WebhookEndpoint.objects.get(provider=seller).pk}/"
+    with monkeypatch.context() as full:
+        full.setattr(announcing, "WAITING_MAX", 0)
+        page = client.post(own, {"act": "test"}, follow=True).content.decode()
+        assert "it takes no more" in page
+        assert "Enough tests" not in page
     # Minutes are counted by the clock, and one may end in between.
     pages = [client.post(own, {"act": "test"}, follow=True) for _ in range(14)]
     assert any("Enough tests for now" in page.content.decode() for page in pages)
