@@ -32,7 +32,8 @@ class RouteDay(models.Model):
     bytes_down = models.BigIntegerField(default=0)
     latencies = models.JSONField(default=list)
     refusals = models.JSONField(default=dict)
-    views = models.BigIntegerField(default=0)  # Of the service's page, where no route is named.
+    # Of the service's page, where no route is named.
+    views = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [
@@ -56,9 +57,9 @@ class GrantDay(models.Model):
     bytes_down = models.BigIntegerField(default=0)
     credits = models.BigIntegerField(default=0)
     messages = models.BigIntegerField(default=0)
-    failures = models.BigIntegerField(default=0)
+    failures = models.BigIntegerField(default=0, db_default=0)
     refused = models.BigIntegerField(default=0)
-    refusals = models.JSONField(default=dict)
+    refusals = models.JSONField(default=dict, db_default={})
     minutes = models.PositiveIntegerField(default=0)
     peak = models.BigIntegerField(default=0)
 

@@ -10,7 +10,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="standing",
             name="verified",
-            field=models.BooleanField(default=False, help_text="Its provider's domain is proven."),
+            field=models.BooleanField(
+                default=False, db_default=False, help_text="Its provider's domain is proven."
+            ),
         ),
         migrations.AddIndex(
             model_name="standing",

@@ -40,7 +40,9 @@ class Standing(models.Model):
         default=NO_PRICE, help_text="The asset's place, and the least that an hour costs in it."
     )
     protocols = models.PositiveSmallIntegerField(default=0, help_text="A bit for each.")
-    verified = models.BooleanField(default=False, help_text="Its provider's domain is proven.")
+    verified = models.BooleanField(
+        default=False, db_default=False, help_text="Its provider's domain is proven."
+    )
 
     calls = models.BigIntegerField(default=0, help_text="Of the last 30 days.")
     success = models.PositiveSmallIntegerField(null=True, help_text="Of 10,000 calls.")

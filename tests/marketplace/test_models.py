@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, transaction
 
 from marketplace import pricing, quoting
-from marketplace.models import Quote, RouteQuote
+from marketplace.models import Category, Quote, RouteQuote
 from tests.marketplace import shop
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -155,3 +157,22 @@ def test_names_are_one_line(mark: str) -> None:
         with pytest.raises(ValidationError) as told:
             row.full_clean()
         assert "One line, without line breaks or tabs." in told.value.message_dict["name"]
+
+
+def test_names_and_taglines_of_before_are_made_one_line() -> None:
+    """Each mark that the validator refuses: such a row could not be edited any more."""
+    route = shop.stall().route
+    marks = "\x01\t\x0b\x1f\x7f\x85\u2028\u2029"
+    sky = [Category.objects.create(name=name, slug=f"sky-{len(name)}") for name in ("Sky", "Sky\t")]
+    rows = [route.service.provider, route, *sky]
+    for row in (route.service.provider, route):
+        type(row).objects.filter(pk=row.pk).update(name=f"Two{marks}lines")
+    service = route.service
+    type(service).objects.update(tagline=f"By{marks}the  hour", name="Two  words")
+    import_module("marketplace.migrations.0018_one_line").join_lines(apps, None)
+    for row in (*rows, service):
+        row.refresh_from_db()
+        row.full_clean()
+    names = [row.name for row in rows]
+    assert names == ["Two lines", "Two lines", "Sky", f"Sky ({sky[1].pk})"]
+    assert (service.tagline, service.name) == ("By the hour", "Two  words")

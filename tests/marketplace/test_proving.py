@@ -1,7 +1,9 @@
 import re
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.test import Client
 
 from gateway.addresses import Policy
@@ -105,6 +107,18 @@ def test_catalogue_can_be_narrowed_to_who_holds_a_domain(client: Client) -> None
     Standing.objects.update(verified=False)
     listing.refresh([each.pk for each in Service.objects.all()])
     assert shown() == ["weather"]
+
+
+def test_rows_of_before_know_the_proofs_at_once() -> None:
+    proofs = [proof("Alba"), proof("Bruno"), proof("Carla")]
+    for each in proofs:
+        shop.service(each.provider, each.provider.slug)
+    proving.check(proofs[0], shop.NOW, Web(alba=proofs[0].line))
+    proving.check(proofs[1], shop.NOW, Web(bruno=proofs[1].line))
+    proving.check(proofs[1], shop.NOW + GRACE, Web())
+    Standing.objects.update(verified=False)
+    import_module("marketplace.migrations.0021_verified_so_far").know_proofs(apps, None)
+    assert [each.service.slug for each in Standing.objects.filter(verified=True)] == ["alba"]
 
 
 def test_console_forgets_the_mark_with_the_proof_and_with_another_domain(client: Client) -> None:

@@ -125,10 +125,32 @@ def test_day_of_a_grant_is_what_is_summed_up_and_what_is_not_yet(price: RouteQuo
 
 def test_days_that_were_summed_up_before_are_completed(price: RouteQuote) -> None:
     bought = customs.purchase(price, "buyer", NOW)
-    early = NOW - timedelta(minutes=5)
-    customs.minute(price, early, bought.pk, refusals={"rate-exceeded": 2}, upstream_failures=1)
+    for days in (0, 2):
+        early = NOW - timedelta(days=days, minutes=5)
+        for _ in range(1 + days):
+            early -= timedelta(minutes=1)
+            used = {"refusals": {"rate-exceeded": 2}, "upstream_failures": 1}
+            customs.minute(price, early, bought.pk, **used)
     summing.sum_up(NOW)
+    customs.minute(price, NOW, bought.pk, upstream_failures=5)
     GrantDay.objects.update(failures=0, refusals={})
-    import_module("billing.migrations.0016_grant_days").catch_up(apps, None)
+    for _ in range(2):
+        import_module("billing.migrations.0018_grant_days_caught_up").catch_up(apps, None)
+        days = GrantDay.objects.order_by("-day").values_list("failures", "refusals")
+        assert list(days) == [(1, {"rate-exceeded": 2}), (3, {"rate-exceeded": 6})]
+
+
+def test_processes_of_the_version_before_go_on_inserting() -> None:
+    """Without the columns that are new."""
+    own = "calls, bytes_up, bytes_down, refusals"
+    of_route = f"INSERT INTO billing_routeday (provider, route, day, failures, latencies, {own})"
+    of_grant = 'INSERT INTO billing_grantday (provider, route, day, "grant", buyer, credits, '
+    of_grant += "messages, refused, minutes, peak, calls, bytes_up, bytes_down)"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{of_route} VALUES (1, 'a/b', '2026-11-21', 0, '[]', 1, 0, 0, '{{}}')")
+        cursor.execute(
+            f"{of_grant} VALUES (1, 'a/b', '2026-11-21', 'g', '', 0, 0, 0, 1, 1, 1, 0, 0)"
+        )
+    assert RouteDay.objects.get().views == 0
     day = GrantDay.objects.get()
-    assert (day.failures, day.refusals) == (1, {"rate-exceeded": 2})
+    assert (day.failures, day.refusals) == (0, {})
