@@ -135,7 +135,7 @@ def test_days_that_were_summed_up_before_are_completed(price: RouteQuote) -> Non
     customs.minute(price, NOW, bought.pk, upstream_failures=5)
     GrantDay.objects.update(failures=0, refusals={})
     for _ in range(2):
-        import_module("billing.migrations.0018_grant_days_caught_up").catch_up(apps, None)
+        import_module("billing.migrations.0019_grant_days_caught_up").catch_up(apps, None)
         days = GrantDay.objects.order_by("-day").values_list("failures", "refusals")
         assert list(days) == [(1, {"rate-exceeded": 2}), (3, {"rate-exceeded": 6})]
 

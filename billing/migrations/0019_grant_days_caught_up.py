@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("billing", "0017_views"),
+        ("billing", "0018_first_uses_seen"),
         ("gateway", "0003_usage"),
     ]
 
