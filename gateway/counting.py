@@ -16,11 +16,15 @@ from gateway.domain.exchange import End
 from gateway.domain.grpc import Framing, is_grpc_type
 from gateway.domain.headers import Pair
 from gateway.domain.limits import Direction
+from gateway.metered import CHUNK_BYTES_MAX
 from gateway.reporting import Read, Sender
 from gateway.reservations import Reservation
 from gateway.upstream import Asked, Body
 
 USED_UP = "The messages that the grant holds are used up."
+MAY_BE_MESSAGES = (
+    "The body may be gRPC messages, and more of them than the grant holds. It was not passed on."
+)
 ENCODED = "The API's messages are encoded and cannot be counted."
 
 
@@ -36,8 +40,10 @@ def counting(send: Sender, reservation: Reservation, request: Asked) -> Sender:
 class Cutter:
     """Passes on what begins no message that is not granted."""
 
-    def __init__(self, reservation: Reservation, direction: Direction) -> None:
-        self._framing = Framing()
+    def __init__(
+        self, reservation: Reservation, direction: Direction, framing: Framing | None = None
+    ) -> None:
+        self._framing = framing or Framing()
         self._reservation = reservation
         self._direction = direction
         self._taken = 0
@@ -67,6 +73,50 @@ class Cutter:
             done = until
         if done < len(data):
             yield data[done:]
+
+
+class Supposing(Cutter):
+    """The same of a body of which nobody said that it is messages.
+
+    What begins more of them than are granted stays back as a whole, and costs nothing: the upstream
+    has not got it. What it has got stays taken until it answers, since it may have read messages. A
+    body of a known size that may be messages throughout is decided upon before any of it goes on.
+    """
+
+    def __init__(self, reservation: Reservation, body_bytes: int | None) -> None:
+        framing = Framing(is_sure=False, body_bytes=body_bytes)
+        super().__init__(reservation, Direction.UP, framing)
+        self._held: list[bytes] = []
+        self._begun = 0
+        self._missing = body_bytes or 0
+        if self._missing > CHUNK_BYTES_MAX:
+            self._missing = 0
+
+    async def pieces(self, data: bytes) -> AsyncIterator[bytes]:
+        self._held.append(data)
+        self._missing -= len(data)
+        if self._counts:
+            self._begun += len(self._framing.begins(data))
+            if self._missing > 0 and not self._framing.is_over:
+                return
+            await self._take()
+        data, self._held = b"".join(self._held), []
+        yield data
+
+    async def _take(self) -> None:
+        got = 0
+        while got < self._begun:
+            granted = await self._reservation.take_events(self._begun - got, self._direction)
+            got += granted
+            self._taken += granted
+            if not self._counts:  # Since it waited.
+                self.give_up()
+                break
+            if not granted:
+                self._reservation.give_back_events(got, self._direction)
+                self._taken -= got
+                raise GateFault(End.EXHAUSTED, MAY_BE_MESSAGES)
+        self._begun = 0
 
 
 class Counted:

@@ -5,16 +5,17 @@ came instead of messages it costs what a 5xx costs, and after some what a broken
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 
 from gateway.asgi import Headers, Receive, Scope, Send
-from gateway.counting import Cutter
+from gateway.counting import Cutter, Supposing
 from gateway.domain.answers import AnswerHead
 from gateway.domain.errors import FOR_END, GateFault
 from gateway.domain.exchange import End
 from gateway.domain.grpc import (
     SEEN_AS_STATUS,
+    Field,
     ending,
     has_failed,
     is_grpc,
@@ -23,6 +24,7 @@ from gateway.domain.grpc import (
 )
 from gateway.domain.headers import Pair, RequestHead, header
 from gateway.domain.limits import Direction
+from gateway.exchanging import ADMITTED
 from gateway.relaying import FAREWELL_SECONDS, Relay
 from gateway.reporting import Read, Sender
 from gateway.terms import Terms
@@ -42,20 +44,27 @@ def counting_up(send: Sender, relay: Relay) -> Sender:
     """What the client says, each message taken as it begins to pass.
 
     Whether it said any, the upstream decides: by its kind, or by what it answers. A caller who does
-    not name what he sends may have sent messages all the same.
+    not name what he sends may have sent messages all the same, as far as it can be read as such.
     """
-    reservation = relay.terms.reservation
-    cutter = Cutter(reservation, Direction.UP)
+    reservation, headers = relay.terms.reservation, relay.scope["headers"]
+    cutter = (
+        Cutter(reservation, Direction.UP)
+        if is_grpc(headers)
+        else Supposing(reservation, _body_bytes(headers))
+    )
 
     async def counted(body: Body) -> AsyncIterator[bytes]:
-        left = 0
+        left, has_passed = 0, is_grpc(headers)
         try:
             async for piece in body():
-                left = len(piece)
+                left += len(piece)
                 async for passed in cutter.pieces(piece):
                     left -= len(passed)
+                    has_passed = True
                     yield passed
         except GateFault as fault:
+            if not has_passed:
+                relay.state = ADMITTED  # Of what it asks for, nothing was sent.
             reservation.give_back_bytes(Direction.UP, left)
             relay.bytes_up -= left
             relay.cut(fault.end, fault.detail)
@@ -68,6 +77,13 @@ def counting_up(send: Sender, relay: Relay) -> Sender:
         return answer
 
     return sent
+
+
+def _body_bytes(headers: Iterable[Field]) -> int | None:
+    """None where it is not known before its end."""
+    said = dict(headers)
+    length = said.get(b"content-length", b"")
+    return int(length) if length.isdigit() and b"transfer-encoding" not in said else None
 
 
 def _is_by_grpc(answer: Read) -> bool:

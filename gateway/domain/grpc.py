@@ -4,6 +4,7 @@ An HTTP status is always 200; what happened is a number in the trailers. A refus
 is nothing else (Trailers-Only), with the problem's type and the sentence beside the number.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from enum import IntEnum
@@ -104,16 +105,21 @@ class Framing:
     """Where messages begin in one direction of a call: a byte of flags, four of length."""
 
     HEADER_BYTES = 5
+    FLAGS_MAX = 1
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_sure: bool = True, body_bytes: int | None = None) -> None:
+        """Not sure: it may be no messages, and is none from the first that cannot be one."""
         self._header = b""
         self._left = 0
+        self._is_sure = is_sure
+        self._rest = math.inf if body_bytes is None else body_bytes
+        self.is_over = False
 
     def begins(self, data: bytes) -> list[int]:
         """The places in `data` at which a message begins."""
         places: list[int] = []
         at = 0
-        while at < len(data):
+        while at < len(data) and not self.is_over:
             if self._left:
                 passed = min(self._left, len(data) - at)
                 self._left -= passed
@@ -124,7 +130,16 @@ class Framing:
             taken = data[at : at + self.HEADER_BYTES - len(self._header)]
             self._header += taken
             at += len(taken)
+            if not (self._is_sure or self._can_be_one(self._rest - at)):
+                self.is_over = True
+                return places[: -1 if len(self._header) == len(taken) else None]
             if len(self._header) == self.HEADER_BYTES:
                 self._left = int.from_bytes(self._header[1:], "big")
                 self._header = b""
+        self._rest -= len(data)
         return places
+
+    def _can_be_one(self, rest: float) -> bool:
+        missing = self.HEADER_BYTES - len(self._header)
+        size = 0 if missing else int.from_bytes(self._header[1:], "big")
+        return self._header[0] <= self.FLAGS_MAX and missing + size <= rest

@@ -99,3 +99,39 @@ def test_each_message_begins_once_however_it_is_cut(sizes: list[int], cuts: list
         found += [at + place for place in framing.begins(piece)]
         at, turn = at + len(piece), turn + 1
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "body_bytes", "expected"),
+    [
+        (b'{"a": 1}', 8, []),
+        (b"\x02\0\0\0\0" * 3, None, []),
+        (b"\0\0\0\0\x04abc", 8, []),
+        (b"\0\0\0\0\x03abc", 8, [0]),
+        (bytes(8), 8, [0]),
+        (b"\1\0\0\0\0" * 3, 15, [0, 5, 10]),
+        (b"\0\0\0\0\1x{\0\0\0\0" + bytes(50), None, [0]),
+    ],
+)
+def test_what_may_be_no_messages_is_none_from_the_first_that_cannot_be_one(
+    body: bytes, body_bytes: int | None, expected: list[int]
+) -> None:
+    assert Framing(is_sure=False, body_bytes=body_bytes).begins(body) == expected
+
+
+@given(
+    sizes=st.lists(st.integers(0, 20), max_size=6),
+    cuts=st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    is_known=st.booleans(),
+)
+def test_messages_are_counted_of_whoever_does_not_name_them(
+    sizes: list[int], cuts: list[int], is_known: bool
+) -> None:
+    data = b"".join(map(framed, sizes))
+    framing = Framing(is_sure=False, body_bytes=len(data) if is_known else None)
+    found, at, turn = 0, 0, 0
+    while at < len(data):
+        piece = data[at : at + cuts[turn % len(cuts)]]
+        found += len(framing.begins(piece))
+        at, turn = at + len(piece), turn + 1
+    assert (found, framing.is_over) == (len(sizes), False)

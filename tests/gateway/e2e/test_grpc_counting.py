@@ -12,7 +12,7 @@ from gateway.http2.connection import Http2Protocol
 from gateway.listening import HttpProtocol
 from tests.gateway.e2e.speaking import TIMEOUTS
 from tests.gateway.e2e.test_grpc import SERVICE, Echo, echo, messages, paid, upstream_port
-from tests.gateway.e2e.world import World, running
+from tests.gateway.e2e.world import World, eventually, running
 from tests.gateway.http2.serving import body as body_of
 from tests.gateway.http2.serving import serving, start
 from tests.http2 import connected
@@ -49,10 +49,13 @@ async def over_http2(world: World, headers: list[tuple[str, str]]) -> bool:
     [(HttpProtocol, over_http1), (Http2Protocol, over_http2)],
     ids=["http1", "http2"],
 )
-@pytest.mark.parametrize("kind", ["application/grpc", "application/octet-stream"])
+@pytest.mark.parametrize(
+    ("kind", "passed"), [("application/grpc", 2), ("application/octet-stream", 0)]
+)
 async def test_messages_count_however_the_upstream_was_called(
-    tmp_path: Path, upstream_port: int, protocol: Any, call: Any, kind: str
+    tmp_path: Path, upstream_port: int, protocol: Any, call: Any, kind: str, passed: int
 ) -> None:
+    """Who does not say that they are messages has all of them passed at once, or none."""
     async with running(World(tmp_path), protocol) as world:
         publish(world, upstream_port)
         seen = []
@@ -61,7 +64,7 @@ async def test_messages_count_however_the_upstream_was_called(
             is_cut = await call(world, [*token, ("content-type", kind)])
             await world.settled()
             seen.append((is_cut, world.used(grant)))
-    assert seen == [(False, 3), (True, 2)]
+    assert seen == [(False, 3), (True, passed)]
 
 
 async def test_body_that_is_not_answered_by_grpc_has_no_messages(tmp_path: Path) -> None:
@@ -86,3 +89,66 @@ async def test_body_that_is_not_answered_by_grpc_has_no_messages(tmp_path: Path)
         assert (answer.status_code, answer.content) == (200, bytes(80))
         await world.settled()
         assert world.used(grant) == 0
+
+
+async def test_messages_that_nobody_named_are_charged_once_the_upstream_has_them(
+    tmp_path: Path, upstream_port: int
+) -> None:
+    async with running(World(tmp_path)) as world:
+        publish(world, upstream_port)
+        grant, token = paid(world, limits=messages("up", 2))
+
+        async def body() -> AsyncIterator[bytes]:
+            yield THREE[:12]
+            await eventually(lambda: world.leasing.allowance(grant).holdings[0].spent == 2)
+            yield THREE[12:]
+
+        async with httpx.AsyncClient(trust_env=False) as caller:
+            url = f"http://127.0.0.1:{world.port}{PATH}"
+            answer = await caller.post(url, headers=token, content=body())
+        assert answer.status_code == 402
+        await world.settled()
+        assert world.used(grant) == 2
+
+
+NO_MESSAGES = b"{" + bytes(6_000)
+"""Not one of them, by its first byte, whatever follows."""
+ZEROS = bytes(6_000)
+"""As many messages of nothing, by all that can be told of it."""
+
+
+class Depot:
+    """Takes what it is sent, as any HTTP server does, and then answers."""
+
+    def __init__(self) -> None:
+        self.received = 0
+
+    async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
+        while (came := await receive())["type"] == "http.request":
+            self.received += len(came["body"])
+            if not came["more_body"]:
+                break
+        await start(send)
+        await body_of(send, b"kept", more=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "held", "status"),
+    [(NO_MESSAGES, 1, 200), (ZEROS, 1_200, 200), (ZEROS, 1_000, 402)],
+    ids=["no messages", "perhaps", "perhaps too many"],
+)
+async def test_plain_upload_is_not_charged_as_messages(
+    tmp_path: Path, content: bytes, held: int, status: int
+) -> None:
+    depot = Depot()
+    limits = [*messages("both", held), {"kind": "calls", "count": 10}]
+    async with running(World(tmp_path)) as world, serving(depot) as (_, port):
+        publish(world, port)
+        grant, token = paid(world, limits=limits)
+        async with httpx.AsyncClient(trust_env=False) as caller:
+            answer = await caller.put(f"{world.url}/a", headers=token, content=content)
+        assert answer.status_code == status
+        await world.settled()
+        is_served = status == 200
+        assert [world.used(grant, index) for index in (0, 1)] == [0, int(is_served)]
+    assert depot.received == (len(content) if is_served else 0)
