@@ -45,6 +45,8 @@ LOST_SECONDS = 1.0
 # Whoever waits for a channel is woken when one is free; this is for when nobody was there to wake.
 # Long, since who comes to its end looks like one that a worker has just taken, and is not woken.
 CHANNELS_BUSY_SECONDS = 600.0
+# Whoever has to build anew is not among those: a ledger later a channel may be free.
+ANEW_SECONDS = 6.0
 SWEPT_AT_ONCE = 50
 State = ChainTransaction.State
 UNDER_WAY = (PurchaseState.AUTHORIZED, PurchaseState.SUBMITTED)
@@ -65,9 +67,13 @@ def step(purchase: Purchase, *, now_s: float) -> None:
 
 def waits_for_channel(purchase: Purchase, *, now_s: float) -> bool:
     """It has nothing under way yet, and all channels have."""
-    first = purchase.state == PurchaseState.AUTHORIZED and purchase.attempts == 0
-    needs = first and purchase.authorization_kind == Kind.ENTRY
+    needs = _is_first(purchase) and purchase.authorization_kind == Kind.ENTRY
     return needs and not channels.is_any_free(network=purchase.network, now_s=now_s)
+
+
+def _is_first(purchase: Purchase) -> bool:
+    """One of those whom `advancing.wake` finds."""
+    return purchase.state == PurchaseState.AUTHORIZED and purchase.attempts == 0
 
 
 def wait_s(kind: Kind, *, now_s: float) -> float:
@@ -112,7 +118,8 @@ def _build(purchase: Purchase, *, now_s: float) -> None:
         return
     leased = channels.lease(network=purchase.network, now_s=now_s)
     if leased is None:
-        due(purchase.pk, at_s=now_s + CHANNELS_BUSY_SECONDS)
+        seconds = CHANNELS_BUSY_SECONDS if _is_first(purchase) else ANEW_SECONDS
+        due(purchase.pk, at_s=now_s + seconds)
         return
     stored = None
     try:
