@@ -1,6 +1,6 @@
 """A service that visitors may see, and what of it is on sale."""
 
-from django.db.models import Prefetch
+from django.db.models import Exists, Prefetch
 from django.shortcuts import get_object_or_404
 
 from marketplace.endpoints import Sold
@@ -17,6 +17,6 @@ def with_prices(of: Service) -> Sold:
     ]
 
 
-def gated(slug: str) -> Service:
+def gated(slug: str, **told: Exists) -> Service:
     gated = Service.objects.gated().select_related("provider__proof", "category", "figures")
-    return get_object_or_404(gated, slug=slug)
+    return get_object_or_404(gated.annotate(**told), slug=slug)

@@ -8,7 +8,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from marketplace import belonging, describing, importing, looking, openapi
+from marketplace import describing, importing, looking, openapi
+from marketplace.belonging import gated_for
 from marketplace.changes import changes
 from marketplace.demand import popular
 from marketplace.endpoints import Endpoint, Sold, endpoints
@@ -49,8 +50,7 @@ class Row:
 
 
 def service(request: HttpRequest, slug: str) -> HttpResponse:
-    found = gated(slug)
-    belonging.check(request.user, found)
+    found = gated_for(request.user, slug)
     now = timezone.now()
     sold = with_prices(found)
     document = importing.current(found)

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from pytest_django import DjangoAssertNumQueries
 
 from accounts import memberships
 from accounts.models import Membership, Organisation
@@ -76,6 +77,16 @@ def test_members_seller_and_staff_find_it(kept: RouteQuote) -> None:
         quoted = client.get("/apicharge/v1/quotes?route=secret/forecast")
         assert len(quoted.json()["quotes"]) == 1
         assert "private" in quoted.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("address", ["/services/secret/", "/services/secret/routes/forecast/"])
+def test_page_of_a_member_takes_few_queries(
+    kept: RouteQuote, address: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    member = client_of("member")
+    member.get(address)  # Quotes are signed at the first visit.
+    with django_assert_max_num_queries(10):
+        assert member.get(address).status_code == 200
 
 
 def test_members_see_it_on_the_first_page_and_nobody_else(kept: RouteQuote) -> None:
