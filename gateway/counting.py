@@ -75,6 +75,10 @@ class Cutter:
             yield data[done:]
 
 
+class StaysBack(GateFault):
+    """Nothing of the body was passed on, since nothing of it may be."""
+
+
 class Supposing(Cutter):
     """The same of a body of which nobody said that it is messages.
 
@@ -88,6 +92,7 @@ class Supposing(Cutter):
         super().__init__(reservation, Direction.UP, framing)
         self._held: list[bytes] = []
         self._begun = 0
+        self._has_passed = False
         self._missing = body_bytes or 0
         if self._missing > CHUNK_BYTES_MAX:
             self._missing = 0
@@ -101,6 +106,7 @@ class Supposing(Cutter):
                 return
             await self._take()
         data, self._held = b"".join(self._held), []
+        self._has_passed = True
         yield data
 
     async def _take(self) -> None:
@@ -115,7 +121,8 @@ class Supposing(Cutter):
             if not granted:
                 self._reservation.give_back_events(got, self._direction)
                 self._taken -= got
-                raise GateFault(End.EXHAUSTED, MAY_BE_MESSAGES)
+                kind = GateFault if self._has_passed else StaysBack
+                raise kind(End.EXHAUSTED, MAY_BE_MESSAGES)
         self._begun = 0
 
 

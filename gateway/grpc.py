@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 
 from gateway.asgi import Headers, Receive, Scope, Send
-from gateway.counting import Cutter, Supposing
+from gateway.counting import Cutter, StaysBack, Supposing
 from gateway.domain.answers import AnswerHead
 from gateway.domain.errors import FOR_END, GateFault
 from gateway.domain.exchange import End
@@ -24,7 +24,7 @@ from gateway.domain.grpc import (
 )
 from gateway.domain.headers import Pair, RequestHead, header
 from gateway.domain.limits import Direction
-from gateway.exchanging import ADMITTED
+from gateway.exchanging import ADMITTED, SENT
 from gateway.relaying import FAREWELL_SECONDS, Relay
 from gateway.reporting import Read, Sender
 from gateway.terms import Terms
@@ -54,16 +54,15 @@ def counting_up(send: Sender, relay: Relay) -> Sender:
     )
 
     async def counted(body: Body) -> AsyncIterator[bytes]:
-        left, has_passed = 0, is_grpc(headers)
+        left = 0
         try:
             async for piece in body():
                 left += len(piece)
                 async for passed in cutter.pieces(piece):
                     left -= len(passed)
-                    has_passed = True
                     yield passed
         except GateFault as fault:
-            if not has_passed:
+            if isinstance(fault, StaysBack) and relay.state is SENT:
                 relay.state = ADMITTED  # Of what it asks for, nothing was sent.
             reservation.give_back_bytes(Direction.UP, left)
             relay.bytes_up -= left

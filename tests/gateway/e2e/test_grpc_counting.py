@@ -152,3 +152,45 @@ async def test_plain_upload_is_not_charged_as_messages(
         is_served = status == 200
         assert [world.used(grant, index) for index in (0, 1)] == [0, int(is_served)]
     assert depot.received == (len(content) if is_served else 0)
+
+
+async def test_answer_to_a_body_that_never_came_is_charged_when_its_client_leaves(
+    tmp_path: Path,
+) -> None:
+    async def application(_scope: Any, receive: Any, send: Any) -> None:
+        await start(send)
+        await body_of(send, b"answer", more=True)
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    limits = [*messages("up", 5), {"kind": "data", "direction": "down", "bytes": 100}]
+    async with running(World(tmp_path)) as world, serving(application) as (_, port):
+        publish(world, port)
+        grant, token = paid(world, limits=limits)
+        lines = [f"{name}: {value}\r\n" for name, value in [*token, ("content-length", "10")]]
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        writer.write(f"POST {PATH} HTTP/1.1\r\nhost: a\r\n{''.join(lines)}\r\n".encode())
+        await reader.readuntil(b"answer")
+        writer.close()
+        await world.settled()
+        assert [world.used(grant, index) for index in (0, 1)] == [0, len("answer")]
+
+
+async def test_body_that_another_limit_cuts_costs_its_call_and_no_message(
+    tmp_path: Path,
+) -> None:
+    depot = Depot()
+    limits = [
+        *messages("up", 5),
+        {"kind": "data", "direction": "up", "bytes": 10},
+        {"kind": "calls", "count": 10},
+    ]
+    async with running(World(tmp_path)) as world, serving(depot) as (_, port):
+        publish(world, port)
+        grant, token = paid(world, limits=limits)
+        async with httpx.AsyncClient(trust_env=False) as caller:
+            answer = await caller.put(f"{world.url}/a", headers=token, content=bytes(20))
+        assert answer.status_code == 402
+        await world.settled()
+        assert [world.used(grant, index) for index in (0, 2)] == [0, 1]
+    assert depot.received == 0
