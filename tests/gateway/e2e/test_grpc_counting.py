@@ -176,21 +176,20 @@ async def test_answer_to_a_body_that_never_came_is_charged_when_its_client_leave
         assert [world.used(grant, index) for index in (0, 1)] == [0, len("answer")]
 
 
-async def test_body_that_another_limit_cuts_costs_its_call_and_no_message(
-    tmp_path: Path,
-) -> None:
+async def test_body_that_was_refused_for_another_reason_costs_its_call(tmp_path: Path) -> None:
+    async def growing() -> AsyncIterator[bytes]:
+        yield bytes(2_000)
+
     depot = Depot()
-    limits = [
-        *messages("up", 5),
-        {"kind": "data", "direction": "up", "bytes": 10},
-        {"kind": "calls", "count": 10},
-    ]
+    limits = [*messages("up", 5), {"kind": "calls", "count": 10}]
     async with running(World(tmp_path)) as world, serving(depot) as (_, port):
-        publish(world, port)
+        upstreams = [{"url": f"h2c://127.0.0.1:{port}"}]
+        world.publish(
+            world.body(guards={"body_bytes": 1_000}, upstreams=upstreams, timeouts=TIMEOUTS)
+        )
         grant, token = paid(world, limits=limits)
         async with httpx.AsyncClient(trust_env=False) as caller:
-            answer = await caller.put(f"{world.url}/a", headers=token, content=bytes(20))
-        assert answer.status_code == 402
+            answer = await caller.put(f"{world.url}/a", headers=token, content=growing())
+        assert answer.status_code == 413
         await world.settled()
-        assert [world.used(grant, index) for index in (0, 2)] == [0, 1]
-    assert depot.received == 0
+        assert [world.used(grant, index) for index in (0, 1)] == [0, 1]
