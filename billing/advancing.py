@@ -45,8 +45,7 @@ def advance(purchase_id: str, *, now_s: float) -> None:
 def wake(*, now_s: float) -> None:
     """As many purchases as channels are free, those first that have waited longest."""
     network = conf.rail().network
-    # `attempts` counts looks and refusals: who has none only waits.
-    authorized = Purchase.objects.filter(state=State.AUTHORIZED, network=network, attempts=0)
+    authorized = submitting.waiting_for_channel(network)
     woken = authorized.filter(due_at_ms__lte=int(now_s * 1000)).count()
     free = channels.free_count(network=network, now_s=now_s) - woken
     if free <= 0:

@@ -12,6 +12,7 @@ Nothing here blocks on the network's pace: each step does one thing and says whe
 """
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from billing import channels, conf, confirming
 from billing.domain.purchases import Event
@@ -50,6 +51,12 @@ ANEW_SECONDS = 6.0
 SWEPT_AT_ONCE = 50
 State = ChainTransaction.State
 UNDER_WAY = (PurchaseState.AUTHORIZED, PurchaseState.SUBMITTED)
+# `attempts` counts looks and refusals: who has none only waits.
+WAITING = {
+    "state": PurchaseState.AUTHORIZED,
+    "attempts": 0,
+    "authorization_kind": Kind.ENTRY,
+}
 
 
 def step(purchase: Purchase, *, now_s: float) -> None:
@@ -65,15 +72,18 @@ def step(purchase: Purchase, *, now_s: float) -> None:
         _later(purchase, now_s=now_s)
 
 
+def waiting_for_channel(network: str) -> QuerySet[Purchase]:
+    """Authorized, needing a channel, and nothing under way yet."""
+    return Purchase.objects.filter(network=network, **WAITING)
+
+
 def waits_for_channel(purchase: Purchase, *, now_s: float) -> bool:
-    """It has nothing under way yet, and all channels have."""
-    needs = _is_first(purchase) and purchase.authorization_kind == Kind.ENTRY
-    return needs and not channels.is_any_free(network=purchase.network, now_s=now_s)
+    """It is one of those, and there is none for it."""
+    return _is_waiting(purchase) and not channels.is_any_free(network=purchase.network, now_s=now_s)
 
 
-def _is_first(purchase: Purchase) -> bool:
-    """One of those whom `advancing.wake` finds."""
-    return purchase.state == PurchaseState.AUTHORIZED and purchase.attempts == 0
+def _is_waiting(purchase: Purchase) -> bool:
+    return all(getattr(purchase, name) == value for name, value in WAITING.items())
 
 
 def wait_s(kind: Kind, *, now_s: float) -> float:
@@ -86,13 +96,7 @@ def wait_s(kind: Kind, *, now_s: float) -> float:
 def park(*, now_s: float) -> None:
     """Let all who only wait for a channel be woken, when there is none: a task each is too much."""
     network = conf.rail().network
-    waiting = Purchase.objects.filter(
-        state=PurchaseState.AUTHORIZED,
-        attempts=0,
-        authorization_kind=Kind.ENTRY,
-        network=network,
-        due_at_ms__lte=int(now_s * 1000),
-    )
+    waiting = waiting_for_channel(network).filter(due_at_ms__lte=int(now_s * 1000))
     if waiting.exists() and not channels.is_any_free(network=network, now_s=now_s):
         waiting.update(due_at_ms=int((now_s + CHANNELS_BUSY_SECONDS) * 1000))
 
@@ -118,7 +122,7 @@ def _build(purchase: Purchase, *, now_s: float) -> None:
         return
     leased = channels.lease(network=purchase.network, now_s=now_s)
     if leased is None:
-        seconds = CHANNELS_BUSY_SECONDS if _is_first(purchase) else ANEW_SECONDS
+        seconds = CHANNELS_BUSY_SECONDS if _is_waiting(purchase) else ANEW_SECONDS
         due(purchase.pk, at_s=now_s + seconds)
         return
     stored = None

@@ -13,7 +13,7 @@ from billing.domain.purchases import State
 from billing.models import ChainTransaction, GrantedToken, Payment, Purchase
 from billing.moving import due
 from billing.orders import terms_of
-from billing.rails.port import NEVER_TAKEN, Receipt, Refusal, Refused, Sent
+from billing.rails.port import NEVER_TAKEN, Kind, Receipt, Refusal, Refused, Sent
 from gateway.models import GrantLedger
 from tests.billing.working import Shop, state_of
 from tests.fakes.rail import VALID_FOR_LEDGERS
@@ -399,3 +399,13 @@ def test_who_only_waits_for_a_channel_needs_no_worker_until_one_is_free(shop: Sh
         shop.rail.close_ledger()
     shop.turn(seconds=0.1)
     assert {state_of(each) for each in (first, second, third)} == {State.GRANTED}
+
+
+@on_sqlite
+def test_who_needs_no_channel_takes_none_from_who_waits(shop: Shop) -> None:
+    waiting, *others = (shop.authorized() for _ in range(3))
+    theirs = Purchase.objects.filter(pk__in=[each.pk for each in others])
+    theirs.update(authorization_kind=Kind.TRANSACTION)
+    due(waiting.pk, at_s=shop.now_s + submitting.CHANNELS_BUSY_SECONDS)
+    advancing.wake(now_s=shop.now_s)
+    assert waiting.pk in advancing.due_ids(now_s=shop.now_s)
