@@ -1,10 +1,7 @@
 """What each role mounts, and what it refuses to hold."""
 
 import contextlib
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import nursery
 from tests.apicharge_site.conftest import Site
-from tests.servers import ROOT, Process, answers, free_ports
+from tests.servers import Process, answers, free_ports
 from tests.waiting import until
 
 SEED = "5" * 64
@@ -135,15 +133,8 @@ def test_runserver_serves_the_admin_and_gates_a_small_call(site: Site, tmp_path:
 @pytest.mark.parametrize("name", ["QUOTE", "GRANT", "CHANNEL"])
 def test_gateway_refuses_to_start_with_a_signing_key(name: str, tmp_path: Path) -> None:
     variables = {"APICHARGE_ROLE": "gateway", "APICHARGE_HOME": str(tmp_path)}
-    ended = subprocess.run(
-        [sys.executable, "manage.py", "serve", "--port", "0"],
-        cwd=ROOT,
-        env={**os.environ, **variables, f"APICHARGE_{name}_KEY": SEED},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert ended.returncode != 0
-    assert f"unset ['APICHARGE_{name}_KEY']" in ended.stderr
-    assert SEED not in ended.stderr
+    variables[f"APICHARGE_{name}_KEY"] = SEED
+    status, said = nursery.run("manage", "serve", "--port", "0", environment=variables, seconds=60)
+    assert status != 0
+    assert f"unset ['APICHARGE_{name}_KEY']" in said
+    assert SEED not in said

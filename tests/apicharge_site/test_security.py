@@ -1,10 +1,9 @@
 """The console's headers and cookies, and the keys that settings read."""
 
-import os
 import re
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import environ
 import pytest
@@ -16,8 +15,8 @@ from pytest_django import Settings
 
 from apicharge_site import state
 from apicharge_site.security import CONSOLE_POLICY, POLICY, content_security_policy
+from tests import nursery
 
-ROOT = Path(__file__).parents[2]
 SEED = "ab" * 32
 
 
@@ -59,24 +58,28 @@ def test_policy_lets_nothing_in_from_elsewhere() -> None:
     assert CONSOLE_POLICY.removeprefix(POLICY) == " 'unsafe-eval'"
 
 
-def settings_of(home: Path, *names: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What a fresh process reads from this environment alone."""
-    code = f"from django.conf import settings as s; print([getattr(s, n) for n in {names!r}])"
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={
-            **kept,
-            "APICHARGE_HOME": str(home),
-            "DJANGO_SETTINGS_MODULE": "apicharge_site.settings",
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+@dataclass(frozen=True)
+class Shown:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def settings_of(home: Path, *names: str, **environment: str) -> Shown:
+    """What a process of its own reads from this environment."""
+    variables = {"APICHARGE_HOME": str(home), "DJANGO_SETTINGS_MODULE": "apicharge_site.settings"}
+    with TemporaryFile() as out, TemporaryFile() as errors:
+        child = nursery.start(
+            "tests.apicharge_site.shown",
+            *names,
+            environment={**variables, **environment},
+            output=out,
+            errors=errors,
+        )
+        status = child.wait(60)
+        out.seek(0)
+        errors.seek(0)
+        return Shown(status, out.read().decode(), errors.read().decode())
 
 
 def test_cookies_travel_over_https_alone_where_the_site_does(tmp_path: Path) -> None:
