@@ -17,8 +17,8 @@ TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
 SHARED := tests/accounts tests/billing/account tests/billing/pages tests/billing/api/test_logins.py \
 	tests/billing/test_handing_over.py tests/billing/test_noticing.py tests/billing/test_overseeing.py \
 	tests/marketplace/test_reviewing.py tests/marketplace/test_joining.py tests/marketplace/trying
-# What is never imported need not be compiled.
-INSTALL := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
+# Everything is pinned, so there is nothing to resolve; what is never imported need not be compiled.
+INSTALL := $(BIN)/pip install --quiet --no-deps --no-compile --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
 .PHONY: help demo run test test-browser test-redis autobahn h2spec check bench contract contract-test messages fmt soak requirements clean
@@ -89,7 +89,7 @@ clean: ## remove the virtual environment, the caches and the local state
 .venv/installed: requirements.txt client/pyproject.toml | .venv/bin/python
 	@echo "Installing what requirements.txt pins into .venv …"
 	@$(INSTALL) -r requirements.txt
-	@$(INSTALL) --no-deps -e client
+	@$(INSTALL) -e client
 	@touch $@
 
 .venv/developing: requirements-dev.txt .venv/installed

@@ -62,6 +62,12 @@ class PostgresServer:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
 
+    def copy(self, template: str, name: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            # Since 15 a copy is logged if nothing else is said, which takes twice as long.
+            how = "STRATEGY FILE_COPY" if connection.info.server_version >= 150_000 else ""
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {how}")
+
     def control(self, *arguments: str) -> None:
         command = [*self.user, f"{self.binaries}/pg_ctl", "-D", self.directory, "-w"]
         subprocess.run(
@@ -193,7 +199,7 @@ def _end_postgres(directory: Path) -> None:
 @contextlib.contextmanager
 def fresh_postgres(server: PostgresServer, template: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex[:12]}"
-    server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    server.copy(template, name)
     try:
         yield server.url(name)
     finally:
