@@ -1,16 +1,15 @@
 """A passkey in a real browser, with an authenticator of Chromium's own."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from tests import browsers
 from tests.accounts.people import PASSWORD, somebody
 
-CHROMIUM = shutil.which("chromium")
 PATIENCE_MS = 60_000
 TELEPHONE = {
     "protocol": "ctap2",
@@ -22,7 +21,6 @@ TELEPHONE = {
 }
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.timeout(300),
 ]
 
@@ -34,12 +32,10 @@ def ada(live_server: LiveServer) -> User:
 
 @pytest.fixture
 def page(ada: User) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with browsers.launched() as browser:
         context = browser.new_context()
         context.set_default_timeout(PATIENCE_MS)
         yield context.new_page()
-        browser.close()
 
 
 def test_passkey_is_added_and_logs_in_alone(live_server: LiveServer, page: Page) -> None:

@@ -19,7 +19,6 @@ from pypdf import PdfReader
 from stellar_sdk import Keypair, Network
 
 from tests.apicharge_site.tills import (
-    CHROMIUM,
     PATIENCE_MS,
     Stage,
     declined,
@@ -35,7 +34,6 @@ NODE = shutil.which("node")
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.timeout(300),
 ]
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from stellar_sdk import Keypair
 
+from tests import browsers
 from tests.servers import RunningServer, running_files, start_server
 from tests.waiting import until
 
-CHROMIUM = shutil.which("chromium")
 PATIENCE_MS = 90_000
 PASSWORD = "quite-a-long-word-4711"
 SCREENS = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
@@ -39,7 +38,6 @@ PAGE_BYTES_MAX = 150 * 1024
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.timeout(600),
 ]
 
@@ -64,13 +62,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     home = tmp_path_factory.mktemp("journey")
     home.chmod(0o700)
     with (
+        browsers.launched() as browser,
         running_files(home) as files,
         start_server(home) as server,
-        sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield Stage(server, files, browser)
-        browser.close()
 
 
 def sign_up(stage: Stage, page: Page, email: str, then: str) -> None:

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from stellar_sdk import Keypair, Network
 
+from tests import browsers
 from tests.fakes.mailbox import Mailbox, receiving
 from tests.servers import RunningServer, running_files, start_server
 from tests.waiting import until
 
-CHROMIUM = shutil.which("chromium")
 PATIENCE_MS = 60_000
 # An authorization is good for 200 ledgers: long enough for whoever signs on a busy machine.
 CLOSE_MS = 400
@@ -124,6 +123,7 @@ def staged(home: Path, redis_url: str | None = None) -> Iterator[Stage]:
     quotes = [{**quote, "limits": CALLS} for quote in QUOTES]
     route = {"slug": "all", "path": "/", "methods": [], "quotes": quotes}
     with (
+        browsers.launched() as browser,
         receiving() as mailbox,
         running_files(home) as files,
         start_server(
@@ -132,14 +132,10 @@ def staged(home: Path, redis_url: str | None = None) -> Iterator[Stage]:
             close_ms=CLOSE_MS,
             environment={"APICHARGE_MAIL": mailbox.url},
         ) as server,
-        sync_playwright() as playwright,
     ):
         server.sandbox.fund(payee, "USDC")
         server.sell({"slug": "files", "upstream": files, "payee": payee, "routes": [route]})
-        options = ["--no-sandbox"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         yield Stage(server, browser, mailbox)
-        browser.close()
 
 
 def token_shown(page: Page) -> str:

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.apicharge_site.tills import CHROMIUM, Stage, staged, token_shown
+from tests.apicharge_site.tills import Stage, staged, token_shown
 from tests.gateway.ledgers import test_redis
 from tests.servers import Process
 
 WORKER = ["celery", "-A", "apicharge_site", "worker", "--beat", "--pool", "threads"]
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300), test_redis.pytestmark]
-pytestmark += [pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
 
 
 def test_page_is_told_by_the_channel_layer_what_a_worker_did(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Logging in with a wallet: to its own account, to none but that, and in a browser."""
 
 import base64
-import shutil
 import time
 from collections.abc import Iterator
 
@@ -10,19 +9,19 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 from stellar_sdk import Keypair
 
 from accounts.models import Wallet
 from billing import conf
+from tests import browsers
 from tests.accounts.people import PASSWORD, somebody
 from tests.billing.account.people import granted
 from tests.billing.buying import Person, person
 from tests.billing.working import Shop
 from tests.fakes.rail import FakeRail
 
-CHROMIUM = shutil.which("chromium")
 PATIENCE_MS = 60_000
 LOGIN = "/accounts/wallet/"
 ADD = "/accounts/wallets/add/"
@@ -182,17 +181,14 @@ window.freighterApi = {
 def page(live_server: LiveServer) -> Iterator[Page]:
     with (
         conf.paying_by(FakeRail(closed_at_s=int(time.time()))),
-        sync_playwright() as playwright,
+        browsers.launched() as browser,
     ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_context().new_page()
         page.set_default_timeout(PATIENCE_MS)
         yield page
-        browser.close()
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 @pytest.mark.timeout(300)
 def test_wallets_of_the_browser_log_in(live_server: LiveServer, page: Page) -> None:
     complaints: list[str] = []
