@@ -47,6 +47,11 @@ def pages() -> dict[str, str]:
         "every filter": "/?category=pro-apis&model=usage&asset=USDC&protocol=sse&success=90"
         "&latency=250&trial=1&sort=price",
         "filter that few pass": "/?success=99.9&latency=50&sort=price",
+        "region that few are in": "/?region=africa&sort=newest",
+        "region that one in fifty is in": "/?region=oceania",
+        "region and other filters": "/?region=africa&model=usage&asset=USDC&sort=price",
+        "word that all have, in a region that few are in": "/?q=hour&region=africa",
+        "two words, region that many are in, newest": "/?q=weather+daily&region=asia&sort=newest",
         "service": f"/services/{some.slug}/",
         "route": f"/services/{some.slug}/routes/v1/",
         "quotes, some": "/apicharge/v1/quotes",

@@ -30,6 +30,8 @@ THINGS = "weather forecast maps tiles rates voices speech images summaries embed
 THINGS += " tides storms ledger portraits news search translation fonts recipes transit parking"
 THINGS += " energy prices stocks sports scores books films music lyrics chess routing elevation"
 KINDS = "stream batch live archive fast open global local daily hourly secure small large pro"
+SPREAD = {"europe": 0.5, "north-america": 0.5, "asia": 0.2, "oceania": 0.02, "africa": 0.0005}
+"""Which share of the services runs in a region."""
 ADDRESS = "GCGUDFG4PKDWGF4PLEQ4W2BJGK4E76RU5NBYCBIDZ6FNEHMQ7F3QLCMU"
 USAGE = """INSERT INTO gateway_usageminute (minute, "grant", route, provider, calls,
     upstream_failures, latencies, refusals, bytes_up, bytes_down, credits, messages)
@@ -80,6 +82,7 @@ def _providers(count: int) -> None:
 def _services(count: int, chance: random.Random, now: datetime) -> None:
     providers, categories = list(Provider.objects.all()), list(Category.objects.all())
     things, kinds = THINGS.split(), KINDS.split()
+    where = random.Random(11)
 
     def rows() -> Iterator[Service]:
         for number in range(count):
@@ -93,6 +96,7 @@ def _services(count: int, chance: random.Random, now: datetime) -> None:
                 description=" ".join(chance.choices(things + kinds, k=60)),
                 state=Service.State.PUBLISHED,
                 protocols=chance.sample(Service.Protocol.values, 2),
+                regions=[name for name, share in SPREAD.items() if where.random() < share],
                 created_at=now,
             )
 

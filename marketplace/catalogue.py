@@ -74,6 +74,7 @@ def _known() -> dict[str, tuple[str, Mapping[str, object]]]:
         "model": (_("Price model"), searching.MODELS),
         "asset": (_("Paid in"), {code: code for code in settings.CHAIN.assets}),
         "protocol": (_("Protocol"), searching.PROTOCOLS),
+        "region": (_("Runs in"), searching.REGIONS),
         "success": (_("Calls that succeed, at least"), searching.SUCCESSES),
         "latency": (_("Answers within, at the median"), searching.LATENCIES),
     }

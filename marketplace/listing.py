@@ -41,7 +41,7 @@ LOCK = 0x41504C53  # PostgreSQL's advisory locks are numbers; this one is ours.
 COLUMNS = ["listed", "featured", "category", "listed_since_s", "plan_count", "has_free", "has_paid"]
 COLUMNS += ["has_pass", "has_usage", "amount", "asset", "access_seconds", "price_key", "protocols"]
 COLUMNS += ["calls", "success", "p50_ms", "probes", "uptime", "popularity", "refreshed_at"]
-COLUMNS += ["rating", "rating_count", "rating_key", "verified"]
+COLUMNS += ["rating", "rating_count", "rating_key", "verified", "regions"]
 FROM_UPSTREAM = {"ws": "websocket", "wss": "websocket", "grpc": "grpc", "grpcs": "grpc"}
 
 
@@ -154,6 +154,7 @@ def _standing(service: Service, seen: _Seen, now: datetime) -> Standing:
         access_seconds=first.access_seconds if first else None,
         price_key=NO_PRICE if key is None else key,
         protocols=standings.bits(protocols, Service.Protocol.values),
+        regions=standings.bits(service.regions, Service.Region.values),
         verified=service.provider.is_verified,
         calls=figures.calls,
         success=standings.share(figures.calls - figures.failures, figures.calls),

@@ -40,6 +40,7 @@ MODELS = {
 SUCCESSES = {"90": "90 %", "99": "99 %", "99.9": "99.9 %"}
 LATENCIES = {"50": "50 ms", "250": "250 ms", "1000": "1 s", "5000": "5 s"}
 PROTOCOLS: dict[str, str] = {name: str(label) for name, label in Service.Protocol.choices}
+REGIONS: dict[str, object] = dict(Service.Region.choices)
 OF_MODEL = {
     "free": Q(has_free=True, has_paid=False),
     "freemium": Q(has_free=True, has_paid=True),
@@ -87,6 +88,7 @@ class Search:
     model: str = ""
     asset: str = ""
     protocol: str = ""
+    region: str = ""
     success: str = ""
     latency: str = ""
     trial: str = ""
@@ -107,6 +109,7 @@ class Search:
             model=chosen("model", [*MODELS]),
             asset=chosen("asset", [*settings.CHAIN.assets]),
             protocol=chosen("protocol", [*PROTOCOLS]),
+            region=chosen("region", [*REGIONS]),
             success=chosen("success", [*SUCCESSES]),
             latency=chosen("latency", [*LATENCIES]),
             trial=chosen("trial", ["1"]),
@@ -121,6 +124,7 @@ class Search:
             "model": self.model,
             "asset": self.asset,
             "protocol": self.protocol,
+            "region": self.region,
             "success": self.success,
             "latency": self.latency,
             "trial": self.trial,
@@ -195,6 +199,9 @@ def _filtered(search: Search) -> "QuerySet[Standing]":
     if search.protocol:
         wanted = standings.bits([search.protocol], [*PROTOCOLS])
         found = found.annotate(spoken=F("protocols").bitand(wanted)).filter(spoken__gt=0)
+    if search.region:
+        wanted = standings.bits([search.region], [*REGIONS])
+        found = found.annotate(there=F("regions").bitand(wanted)).filter(there__gt=0)
     return found
 
 

@@ -94,6 +94,7 @@ def _seed_rpc(provider: Provider) -> None:
             "the token in the header `apicharge`."
         ),
         state=Service.State.PUBLISHED,
+        regions=[Service.Region.EUROPE, Service.Region.NORTH_AMERICA],
     )
     Upstream.objects.create(service=service, url="http://127.0.0.1:8001")
     route = Route.objects.create(
@@ -116,6 +117,8 @@ def _seed_files(provider: Provider) -> None:
             "every half second, `POST /upload` counts what it is sent."
         ),
         state=Service.State.PUBLISHED,
+        protocols=[Service.Protocol.REST, Service.Protocol.SSE],
+        regions=[Service.Region.EUROPE],
     )
     Upstream.objects.create(service=service, url="http://127.0.0.1:8003")
     download = Route.objects.create(

@@ -75,6 +75,13 @@ class ServiceForm(ReachingForm):
         "of an imported document are seen anyway.",
     )
 
+    regions = forms.MultipleChoiceField(
+        choices=Service.Region.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Where your API runs. Shown on its page; the catalogue can be narrowed to them.",
+    )
+
     visibility = forms.ChoiceField(
         choices=Service.Visibility.choices, required=False, initial=Service.Visibility.PUBLIC
     )
@@ -89,6 +96,7 @@ class ServiceForm(ReachingForm):
             "tagline",
             "description",
             "protocols",
+            "regions",
             "state",
             "visibility",
             "organisation",

@@ -34,6 +34,7 @@ LINES: JsonObject = {
     "items": {"type": "string", "maxLength": 300},
     "maxItems": 100,
 }
+CHOSEN = {"protocols": Service.Protocol, "regions": Service.Region}
 REQUIRED = {
     Provider: ["name"],
     Service: ["slug", "name", "tagline"],
@@ -82,12 +83,18 @@ def _schema(field: "models.Field[object, object]") -> JsonObject | None:
     if isinstance(field, models.BooleanField):
         return said | {"type": "boolean"}
     if isinstance(field, models.JSONField):
-        return said | LINES
+        return said | _several(field.name)
     if isinstance(field, WHOLE):
         return said | _whole(field)
     if isinstance(field, models.CharField | models.TextField):
         return said | {"type": "string", "maxLength": _longest(field)}
     return None
+
+
+def _several(name: str) -> JsonObject:
+    if known := CHOSEN.get(name):
+        return {"type": "array", "items": {"enum": [*known.values]}, "uniqueItems": True}
+    return LINES
 
 
 def _whole(field: "models.Field[object, object]") -> JsonObject:

@@ -5,6 +5,7 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
 from marketplace.guarded import Guarded
@@ -60,6 +61,15 @@ class Service(Reached, Guarded):
         GRPC = "grpc", "gRPC"
         OPENAI = "openai", "OpenAI-compatible"
 
+    class Region(models.TextChoices):
+        AFRICA = "africa", _("Africa")
+        ASIA = "asia", _("Asia")
+        EUROPE = "europe", _("Europe")
+        MIDDLE_EAST = "middle-east", _("Middle East")
+        NORTH_AMERICA = "north-america", _("North America")
+        OCEANIA = "oceania", _("Oceania")
+        SOUTH_AMERICA = "south-america", _("South America")
+
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="services")
     category = models.ForeignKey(
         Category, on_delete=models.SET_NULL, related_name="services", null=True, blank=True
@@ -93,6 +103,9 @@ class Service(Reached, Guarded):
     protocols = models.JSONField(
         default=list, blank=True, help_text="What it speaks; the catalogue can be narrowed to it."
     )
+    regions = models.JSONField(
+        default=list, blank=True, help_text="Where it runs; the catalogue can be narrowed to it."
+    )
     is_held = models.BooleanField("waits for review", default=held_first, editable=False)
     is_suspended = models.BooleanField(default=False, editable=False)
     host = models.CharField(
@@ -125,6 +138,10 @@ class Service(Reached, Guarded):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def runs_in(self) -> list[str]:
+        return [str(region.label) for region in self.Region if region in self.regions]
 
     @property
     def sells(self) -> bool:

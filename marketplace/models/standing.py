@@ -40,6 +40,7 @@ class Standing(models.Model):
         default=NO_PRICE, help_text="The asset's place, and the least that an hour costs in it."
     )
     protocols = models.PositiveSmallIntegerField(default=0, help_text="A bit for each.")
+    regions = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="A bit for each.")
     verified = models.BooleanField(
         default=False, db_default=False, help_text="Its provider's domain is proven."
     )

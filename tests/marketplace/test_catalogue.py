@@ -29,12 +29,12 @@ def market() -> None:
     sky = Category.objects.create(name="Sky", slug="sky")
     sea = Category.objects.create(name="Sea", slug="sea")
     alba, bruno = shop.provider("Alba"), shop.provider("Bruno")
-    for owner, slug, category, amount, asset in (
-        (alba, "clouds", sky, 30_000_000, "USDC"),
-        (alba, "tides", sea, 10_000_000, "EURC"),
-        (bruno, "waves", sea, 20_000_000, "USDC"),
+    for owner, slug, category, amount, asset, regions in (
+        (alba, "clouds", sky, 30_000_000, "USDC", ["europe"]),
+        (alba, "tides", sea, 10_000_000, "EURC", ["europe", "south-america"]),
+        (bruno, "waves", sea, 20_000_000, "USDC", []),
     ):
-        service = shop.service(owner, slug, category=category)
+        service = shop.service(owner, slug, category=category, regions=regions)
         shop.price(shop.route(service, "all"), amount=amount, asset=asset)
 
 
@@ -52,6 +52,9 @@ def test_empty_catalogue_says_what_to_do(client: Client) -> None:
         ("/?category=sea&sort=newest", ["Waves", "Tides"]),
         ("/?category=nowhere", []),
         ("/?asset=EURC", ["Tides"]),
+        ("/?region=europe", ["Tides", "Clouds"]),
+        ("/?region=south-america&q=alba", ["Tides"]),
+        ("/?region=africa", []),
         ("/?q=TIDES", ["Tides"]),
         ("/?q=tid%C3%A9", ["Tides"]),
         ("/?q=bruno+hour", ["Waves"]),
@@ -75,7 +78,7 @@ def test_whole_search_is_in_the_address(
         "q=%00",
         "asset=GOLD",
         "category=%00",
-        "model=rent&protocol=telepathy&success=200&latency=-1&trial=maybe",
+        "model=rent&protocol=telepathy&region=atlantis&success=200&latency=-1&trial=maybe",
         "after=99999999999999999999",
         "after=0.99999999999999999999.1&before=",
         "after=2.1.1",
@@ -101,13 +104,18 @@ def test_partial_update_leaves_an_address_without_what_nobody_chose(
 
 
 def test_filters_keep_the_rest_of_the_search(client: Client, market: None) -> None:
-    page = text(client, "/?q=the&sort=price&latency=250")
-    assert 'href="?q=the&amp;category=sea&amp;latency=250&amp;sort=price"' in page
+    page = text(client, "/?q=the&sort=price&latency=250&region=middle-east")
+    kept = "?q=the&amp;category=sea&amp;region=middle-east&amp;latency=250&amp;sort=price"
+    assert f'href="{kept}"' in page
+    assert '<option value="middle-east" selected>Middle East</option>' in page
     assert '<option value="price" selected>' in page
     assert '<option value="250" selected>' in page
     assert 'value="the"' in page
     without = re.findall(r'<a href="([^"]+)"><span class="sr">Without', page)
-    assert [html.unescape(each) for each in without] == ["?q=the&sort=price"]
+    assert [html.unescape(each) for each in without] == [
+        "?q=the&latency=250&sort=price",
+        "?q=the&region=middle-east&sort=price",
+    ]
 
 
 def test_search_that_finds_nothing_offers_a_way_out(client: Client, market: None) -> None:

@@ -38,8 +38,9 @@ def described(**paths: object) -> Service:
 
 def test_page_has_its_sections_and_leads_to_each(client: Client) -> None:
     shop.stall()
-    Service.objects.update(description="What it is.")
+    Service.objects.update(description="What it is.", regions=["europe", "asia"])
     shown = page(client)
+    assert "<dt>Runs in</dt><dd>Asia, Europe</dd>" in shown
     named = re.findall(r'<a href="#(\w+)">', shown.partition('class="section-nav"')[2])
     assert named[:3] == ["overview", "plans", "endpoints"]
     for anchor in named:
