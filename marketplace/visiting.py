@@ -1,4 +1,4 @@
-"""Probes: each minute the upstreams of listed services are asked whether they answer at all.
+"""Probes: each minute the upstreams of services on sale are asked whether they answer at all.
 
 As a gate would reach them, at a checked and pinned address, but without the provider's own key: any
 answer below 500 says that the service is up. One process visits at a time, a bounded number of
@@ -7,14 +7,14 @@ services, a few at once; where there are more than that, they are visited in tur
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch, Q, QuerySet
 
 from gateway.addresses import Policy
 from gateway.domain.transforms import Transform
@@ -28,6 +28,7 @@ EVERY_S = 55  # Beat is not to the second.
 ERROR = 500
 BEGUN_WITHIN_S = 40.0
 AT_ONCE = 16
+KEPT = (Service.Visibility.UNLISTED, Service.Visibility.MEMBERS)
 UPSTREAMS_MAX = 3
 """Asked of one service until one answers."""
 TAKEN_FOR = timedelta(seconds=55)
@@ -57,6 +58,13 @@ def visit(now: datetime) -> int:
     return len(seen)
 
 
+def visited() -> Iterable["QuerySet[Standing]"]:
+    """Of all services on sale, in parts that have an index each."""
+    yield Standing.objects.filter(listed=True)
+    kept = Service.objects.on_sale().filter(visibility__in=KEPT)
+    yield Standing.objects.filter(service__in=kept)
+
+
 def is_up(call: Call, policy: Policy, until: float) -> bool | None:
     """None where there was no time left to ask."""
     for url in call.urls:
@@ -75,12 +83,14 @@ def _is_ours(now: datetime) -> bool:
 
 
 def _due(now: datetime) -> list[Call]:
-    """Those that waited longest."""
-    waiting = Standing.objects.filter(listed=True, probe_due_s__lte=now.timestamp())
-    queue = waiting.order_by("probe_due_s").values_list("pk", flat=True)
-    chosen = list(queue[: settings.PROBES_PER_MINUTE])
+    """Those that waited longest, of what everybody sees and of what some do."""
+    queued: list[tuple[int, int]] = []
+    for some in visited():
+        waiting = some.filter(probe_due_s__lte=now.timestamp()).order_by("probe_due_s")
+        queued += waiting.values_list("probe_due_s", "pk")[: settings.PROBES_PER_MINUTE]
+    chosen = [pk for _, pk in sorted(queued)[: settings.PROBES_PER_MINUTE]]
     upstreams = Prefetch("upstreams", Upstream.objects.order_by("pk"))
-    services = Service.objects.listed().filter(pk__in=chosen).prefetch_related(upstreams)
+    services = Service.objects.on_sale().filter(pk__in=chosen).prefetch_related(upstreams)
     return [_call(service, list(service.upstreams.all())) for service in services]
 
 

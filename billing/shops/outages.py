@@ -15,6 +15,7 @@ from billing import conf, posting
 from billing.models import Outage
 from billing.webhooks import announcing
 from billing.webhooks.selling import DOWN, UP
+from marketplace import visiting
 from marketplace.models import Service, Standing
 
 AT_ONCE = 200
@@ -30,10 +31,10 @@ def look(*, now_s: float) -> int:
 
 def _begun() -> Iterable[Standing]:
     known = Outage.objects.filter(ended_at=None).values("service")
-    down = Standing.objects.filter(
-        listed=True, down_since__isnull=False, probed_at__gt=F("down_since")
-    ).exclude(pk__in=known)
-    return list(down.select_related("service__provider__owner")[:AT_ONCE])
+    for some in visiting.visited():
+        down = some.filter(down_since__isnull=False, probed_at__gt=F("down_since"))
+        new = down.exclude(pk__in=known).select_related("service__provider__owner")
+        yield from new[:AT_ONCE]
 
 
 def _over() -> Iterable[Outage]:

@@ -124,6 +124,7 @@ class Service(Reached, Guarded):
 
     class Meta:
         ordering = ["name"]
+        indexes = [models.Index(fields=["visibility"], name="services_by_visibility")]
         constraints = [
             models.CheckConstraint(
                 name="service_state_is_known",

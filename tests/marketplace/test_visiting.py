@@ -102,15 +102,17 @@ def test_one_visits_at_a_time_and_a_dead_one_is_succeeded(api: str) -> None:
 
 def test_all_have_their_turn(api: str, settings: Settings) -> None:
     settings.PROBES_PER_MINUTE = 2
-    offered(api, "hidden")
-    Service.objects.update(visibility="unlisted")
-    hidden = Service.objects.get()
-    listing.refresh([hidden.pk])
-    services = [offered(api, f"s{number}").pk for number in range(5)]
+    services = [offered(api, f"s{number}").pk for number in range(6)]
+    kept = Service.objects.filter(pk__in=services[:3])
+    for each, shown in zip(kept, ("unlisted", "members", "unlisted"), strict=True):
+        Service.objects.filter(pk=each.pk).update(visibility=shown)
+    offered(api, "draft")
+    Service.objects.filter(slug="draft").update(state="draft", visibility="unlisted")
+    listing.refresh([each.pk for each in Service.objects.all()])
     for minute in range(3):
         visiting.visit(NOW + minute * MINUTE)
     visited = Standing.objects.exclude(probed_at=None).values_list("pk", flat=True)
-    assert sorted(visited) == services
+    assert sorted(visited) == sorted(services)
     settings.PROBES_PER_MINUTE = 0
     assert visiting.visit(NOW + 9 * MINUTE) == 0
 
