@@ -1,6 +1,6 @@
 """Read-only: the ledger is written by the gate, snapshots by publishing. One act: crediting."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
@@ -17,7 +17,10 @@ from gateway.models import (
     Snapshot,
     VerifyingKey,
 )
+from gateway.moments import moment
 from gateway.theme import ModelAdmin, TabularInline
+
+FieldNames = tuple[str, ...]
 
 
 class ReadOnlyAdmin(ModelAdmin[Model]):
@@ -49,7 +52,11 @@ class LimiterInline(ReadOnlyInline):
 
 class BookingInline(ReadOnlyInline):
     model = Booking
-    fields = ("source", "key", "credits", "refused", "booked_at")
+    fields = readonly_fields = ("source", "key", "credits", "refused", "booked")
+
+    @admin.display(description="booked")
+    def booked(self, row: Booking) -> str:
+        return moment(row.booked_at)
 
 
 class LeaseInline(ReadOnlyInline):
@@ -59,22 +66,53 @@ class LeaseInline(ReadOnlyInline):
 
 @admin.register(GrantLedger)
 class GrantLedgerAdmin(ReadOnlyAdmin):
-    list_display = ("grant_id", "route", "not_before", "expires_at", "first_used_at", "clamped")
+    list_display = ("grant_id", "route", "begins", "ends", "first_used", "clamped")
     list_filter = ("bookings__refused",)
     search_fields = ("grant_id", "route")
+    readonly_fields: ClassVar[FieldNames] = ("begins", "ends", "first_used", "last_ended")
     inlines = [LimiterInline, BookingInline]
+
+    def get_fields(self, _request: HttpRequest, _row: Model | None = None) -> FieldNames:
+        terms = ("grant_id", "route", "limits", "begins", "ends", "starts_first_use")
+        use = ("access_seconds", "first_used", "last_end_reason", "last_ended", "clamped")
+        return (*terms, *use, "created_at")
+
+    @admin.display(description="begins", ordering="not_before")
+    def begins(self, row: GrantLedger) -> str:
+        return moment(row.not_before)
+
+    @admin.display(description="ends", ordering="expires_at")
+    def ends(self, row: GrantLedger) -> str:
+        return moment(row.expires_at)
+
+    @admin.display(description="first used", ordering="first_used_at")
+    def first_used(self, row: GrantLedger) -> str:
+        return moment(row.first_used_at)
+
+    @admin.display(description="last call that was ended")
+    def last_ended(self, row: GrantLedger) -> str:
+        return moment(row.last_end_at)
 
 
 @admin.register(GatewayNode)
 class GatewayNodeAdmin(ReadOnlyAdmin):
     """A node whose heartbeat is old was lost with its machine; its leases count as used."""
 
-    list_display = ("id", "host", "started_at", "heartbeat_at")
+    list_display = ("id", "host", "started", "heard")
+    fields = readonly_fields = ("host", "started", "heard")
     inlines = [LeaseInline]
     actions = ["credit"]
 
     def has_credit_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_superuser
+
+    @admin.display(description="started", ordering="started_at")
+    def started(self, node: GatewayNode) -> str:
+        return moment(node.started_at)
+
+    @admin.display(description="heard last", ordering="heartbeat_at")
+    def heard(self, node: GatewayNode) -> str:
+        return moment(node.heartbeat_at)
 
     @admin.action(description="Credit what lost machines had leased", permissions=["credit"])
     def credit(self, request: HttpRequest, nodes: QuerySet[Model]) -> None:

@@ -9,9 +9,10 @@ from django.views.decorators.http import require_POST
 
 from billing import auditing
 from billing.admin.exports import Exported
-from billing.admin.reading import ReadOnly, purchase_link, shown
+from billing.admin.reading import ReadOnly, purchase_link
 from billing.domain.audit import Broken, Intact
 from billing.models import AuditEntry
+from gateway.moments import moment
 
 CHECKED_FOR_A_PAGE_MAX = 20_000  # Half a second.
 CHECKED_ON_REQUEST_MAX = 400_000
@@ -29,7 +30,7 @@ class AuditEntryAdmin(ReadOnly, Exported[AuditEntry]):
 
     @admin.display(description="at", ordering="at_ms")
     def at(self, row: AuditEntry) -> str:
-        return shown(row.at_ms // 1000)
+        return moment(row.at_ms // 1000)
 
     @admin.display(description="about", ordering="subject")
     def about(self, row: AuditEntry) -> SafeString:

@@ -8,10 +8,11 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from billing import noting
-from billing.admin.reading import link, purchase_link, shown
+from billing.admin.reading import link, purchase_link
 from billing.admin.trails import trail
 from billing.domain.discrepancies import Event, State, after
 from billing.models import ChainTransaction, Discrepancy, Payment
+from gateway.moments import moment
 from marketplace.admin.generic import ModelAdmin, ModelForm
 
 
@@ -67,12 +68,12 @@ class DiscrepancyAdmin(ModelAdmin[Discrepancy]):
 
     @admin.display(description="first seen", ordering="first_seen_at_s")
     def first_seen(self, row: Discrepancy) -> str:
-        return shown(row.first_seen_at_s)
+        return moment(row.first_seen_at_s)
 
     @admin.display(description="last seen", ordering="last_seen_at_ms")
     def last_seen(self, row: Discrepancy) -> str:
-        return shown(row.last_seen_at_ms // 1000)
+        return moment(row.last_seen_at_ms // 1000)
 
     @admin.display(description="resolved")
     def ended(self, row: Discrepancy) -> str:
-        return shown(row.ended_at_s)
+        return moment(row.ended_at_s)

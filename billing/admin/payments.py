@@ -5,9 +5,10 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from billing.admin.exports import Exported
-from billing.admin.reading import ReadOnly, price, purchase_link, shown
+from billing.admin.reading import ReadOnly, price, purchase_link
 from billing.admin.trails import trail
 from billing.models import EventCursor, Payment
+from gateway.moments import moment
 from marketplace.admin.generic import ModelAdmin
 
 
@@ -31,7 +32,7 @@ class PaymentAdmin(ReadOnly, Exported[Payment]):
 
     @admin.display(description="closed", ordering="closed_at_s")
     def closed(self, row: Payment) -> str:
-        return shown(row.closed_at_s)
+        return moment(row.closed_at_s)
 
     @admin.display(description="purchase")
     def purchase(self, row: Payment) -> SafeString:
@@ -47,4 +48,4 @@ class EventCursorAdmin(ReadOnly, ModelAdmin[EventCursor]):
 
     @admin.display(description="looked", ordering="looked_at_ms")
     def looked(self, row: EventCursor) -> str:
-        return shown(row.looked_at_ms // 1000)
+        return moment(row.looked_at_ms // 1000)

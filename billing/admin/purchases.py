@@ -5,9 +5,10 @@ from django.utils.safestring import SafeString
 
 from billing.admin import reading
 from billing.admin.exports import Exported
-from billing.admin.reading import ReadOnly, shown
+from billing.admin.reading import ReadOnly
 from billing.admin.trails import trail
 from billing.models import ChainTransaction, GrantedToken, Purchase
+from gateway.moments import moment
 from marketplace.admin.generic import ModelAdmin, TabularInline
 
 
@@ -44,19 +45,19 @@ class PurchaseAdmin(ReadOnly, ModelAdmin[Purchase]):
 
     @admin.display(description="created", ordering="created_at_s")
     def created(self, row: Purchase) -> str:
-        return shown(row.created_at_s)
+        return moment(row.created_at_s)
 
     @admin.display(description="last move", ordering="moved_at_s")
     def moved(self, row: Purchase) -> str:
-        return shown(row.moved_at_s)
+        return moment(row.moved_at_s)
 
     @admin.display(description="authorized")
     def authorized(self, row: Purchase) -> str:
-        return shown(row.authorized_at_s)
+        return moment(row.authorized_at_s)
 
     @admin.display(description="paid (ledger close)")
     def paid(self, row: Purchase) -> str:
-        return shown(row.paid_at_s)
+        return moment(row.paid_at_s)
 
     @admin.display(description="follow")
     def sale(self, row: Purchase) -> SafeString:
@@ -89,11 +90,11 @@ class GrantedTokenAdmin(ReadOnly, Exported[GrantedToken]):
 
     @admin.display(description="expires", ordering="expires_at_s")
     def expires(self, row: GrantedToken) -> str:
-        return shown(row.expires_at_s)
+        return moment(row.expires_at_s)
 
     @admin.display(description="created", ordering="created_at_s")
     def created(self, row: GrantedToken) -> str:
-        return shown(row.created_at_s)
+        return moment(row.created_at_s)
 
     @admin.display(description="follow")
     def sale(self, row: GrantedToken) -> SafeString:

@@ -1,7 +1,6 @@
 """Money to read, not to touch, and how pages of rows lead to each other."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from django.contrib import admin
@@ -25,12 +24,6 @@ class ReadOnly:
 
     def has_delete_permission(self, _request: HttpRequest, _row: Model | None = None) -> bool:
         return False
-
-
-def shown(at_s: int | None) -> str:
-    if not at_s:
-        return "never"
-    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def price(amount: int, code: str) -> str:

@@ -21,11 +21,12 @@ from django.utils.safestring import SafeString
 from billing import refunding
 from billing.admin import reading
 from billing.admin.exports import Exported
-from billing.admin.reading import UNITS, purchase_link, shown
+from billing.admin.reading import UNITS, purchase_link
 from billing.api.bodies import standard
 from billing.domain.errors import BillingError
 from billing.domain.refunds import OPEN
 from billing.models import Refund
+from gateway.moments import moment
 from marketplace.admin.scoping import OwnRowsAdmin, seller
 
 
@@ -146,7 +147,7 @@ class RefundAdmin(Exported[Refund], OwnRowsAdmin[Refund]):
 
     @admin.display(description="last move", ordering="moved_at_s")
     def moved(self, row: Refund) -> str:
-        return shown(row.moved_at_s)
+        return moment(row.moved_at_s)
 
     @admin.display(description="to do")
     def act(self, row: Refund) -> SafeString:

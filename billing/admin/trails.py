@@ -1,6 +1,9 @@
 """The trail of one sale: from any of its rows to all others, and back."""
 
+from typing import ClassVar
+
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -44,7 +47,10 @@ def trail(purchase_id: str, digest: str = "") -> SafeString:
 class GrantTrailAdmin(GrantLedgerAdmin):
     """The gate's page of a grant, with the way back to who paid for it."""
 
-    readonly_fields = ("sale",)
+    readonly_fields: ClassVar[tuple[str, ...]] = (*GrantLedgerAdmin.readonly_fields, "sale")
+
+    def get_fields(self, request: HttpRequest, row: Model | None = None) -> tuple[str, ...]:
+        return (*super().get_fields(request, row), "sale")
 
     @admin.display(description="sale")
     def sale(self, row: GrantLedger) -> SafeString:

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from billing import vouchers
-from billing.admin.reading import shown
 from billing.models import Voucher
+from gateway.moments import moment
 from marketplace.admin import desk
 from marketplace.admin.scoping import OwnRowsAdmin
 from marketplace.models import Provider, RouteQuote
@@ -140,7 +140,7 @@ class VoucherAdmin(OwnRowsAdmin[Voucher]):
 
     @admin.display(description=gettext_lazy("until"), ordering="until_s")
     def until(self, row: Voucher) -> str:
-        return shown(row.until_s)
+        return moment(row.until_s)
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, row: Voucher) -> str:
@@ -153,7 +153,7 @@ class VoucherAdmin(OwnRowsAdmin[Voucher]):
     @admin.display(description=gettext_lazy("end it"))
     def ending(self, row: Voucher) -> SafeString:
         if row.ended_at_s is not None:
-            return format_html("{}", shown(row.ended_at_s))
+            return format_html("{}", moment(row.ended_at_s))
         return format_html(
             '<button class="button danger" formaction="{}" formmethod="post">{}</button>',
             reverse("admin:end_voucher", args=[row.pk]),

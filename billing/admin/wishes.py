@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 
 from billing import asking
 from billing.admin import reading
-from billing.admin.reading import purchase_link, shown
+from billing.admin.reading import purchase_link
 from billing.domain.requests import State
 from billing.models import RefundRequest, ServiceReport
+from gateway.moments import moment
 from marketplace.admin.generic import ModelAdmin
 from marketplace.admin.scoping import OwnRowsAdmin
 
@@ -65,7 +66,7 @@ class RefundRequestAdmin(OwnRowsAdmin[RefundRequest]):
 
     @admin.display(description="asked", ordering="asked_at_s")
     def asked(self, row: RefundRequest) -> str:
-        return shown(row.asked_at_s)
+        return moment(row.asked_at_s)
 
     @admin.display(description="to pay it back")
     def pay(self, row: RefundRequest) -> SafeString:
@@ -104,8 +105,8 @@ class ServiceReportAdmin(ModelAdmin[ServiceReport]):
 
     @admin.display(description="reported", ordering="reported_at_s")
     def reported(self, row: ServiceReport) -> str:
-        return shown(row.reported_at_s)
+        return moment(row.reported_at_s)
 
     @admin.display(description="handled", ordering="handled_at_s")
     def handled(self, row: ServiceReport) -> str:
-        return shown(row.handled_at_s)
+        return moment(row.handled_at_s)

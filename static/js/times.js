@@ -1,5 +1,5 @@
-// Times are written in UTC. What they are where the reader is, and how far off, is said on top; a
-// receipt's say it beside themselves. No words of its own: the browser has them.
+// Times are written in UTC. What they are where the reader is, and how far off, is said on top; some
+// say either beside themselves. No words of its own: the browser has them.
 const STEPS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const locale = document.documentElement.lang || undefined;
 const absolute = new Intl.DateTimeFormat(locale, {
@@ -22,11 +22,18 @@ document.addEventListener("pointerover", ({ target }) => {
   time.title = `${absolute.format(moment)} · ${fromNow(moment)}`;
 });
 
+function sayBeside(time, words) {
+  const said = document.createElement("span");
+  said.className = "quiet small";
+  said.textContent = ` ${words}`;
+  time.after(said);
+}
+
 for (const time of document.querySelectorAll("time[data-local]")) {
   const moment = new Date(time.dateTime);
-  if (moment.getTimezoneOffset() === 0) continue;
-  const here = document.createElement("span");
-  here.className = "quiet small";
-  here.textContent = ` ${absolute.format(moment)}`;
-  time.after(here);
+  if (moment.getTimezoneOffset() !== 0) sayBeside(time, absolute.format(moment));
+}
+
+for (const time of document.querySelectorAll("time[data-relative]")) {
+  sayBeside(time, `(${fromNow(new Date(time.dateTime))})`);
 }
