@@ -37,6 +37,8 @@ HOME = Path(env.str("APICHARGE_HOME", default=str(BASE_DIR / ".state"))).absolut
 GATE_PREFIX = env.str("APICHARGE_GATE_PREFIX", default="/gate/")
 # Address ranges, beside public ones, that an upstream may live in (staff only; e.g. "127.0.0.0/8").
 UPSTREAM_NETWORKS = env.list("UPSTREAM_NETWORKS", default=[])
+# Name servers that are asked whether a provider holds a domain; none: the machine's own.
+DNS_RESOLVERS = state.resolvers(env.list("APICHARGE_DNS_RESOLVERS", default=[]))
 # Address ranges of the load balancers before us: what they say of the client is believed.
 TRUSTED_PROXIES = forwarded.trusted(env.list("APICHARGE_TRUSTED_PROXIES", default=[]))
 

@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from apicharge_site import vaults
 from gateway.domain.guards import Pace
 
+DNS_PORT = 53
 SQLITE_BUSY_SECONDS = 5
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 MAIL_SECONDS = 10
@@ -137,6 +139,21 @@ def pace(variable: str, given: str) -> Pace | None:
     if found is None:
         raise Misconfigured(f"{variable} must be calls/seconds, such as 3000/60, or empty.")
     return Pace(count=int(found[1]), window_s=int(found[2]))
+
+
+def resolvers(given: Sequence[str]) -> list[tuple[str, int]]:
+    """Addresses of name servers, each with its port: 9.9.9.9, 9.9.9.9:53 or [2620:fe::fe]:53."""
+    found = []
+    for text in given:
+        try:
+            place = urlsplit(f"//{text}")
+            address, port = str(ip_address(place.hostname or "")), place.port
+        except ValueError:
+            address, port = "", 0
+        if not address or port == 0 or place.path:
+            raise Misconfigured(f"APICHARGE_DNS_RESOLVERS has {text!r}, which is no address.")
+        found.append((address, port or DNS_PORT))
+    return found
 
 
 def seeds_given(env: environ.Env) -> list[str]:

@@ -1,4 +1,7 @@
-"""Checks that providers hold the domains that they name: when they say so, and every day since."""
+"""Checks that providers hold the domains that they name: when they say so, and every day since.
+
+By a record of the DNS, or by a file on the domain's web server: either will do.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -7,7 +10,7 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from gateway.addresses import Policy
-from marketplace import fetching
+from marketplace import fetching, naming
 from marketplace.fetching import Unfetched
 from marketplace.models import DomainProof, Provider, Standing
 
@@ -15,7 +18,7 @@ Fetch = Callable[[str, Policy, int], bytes]
 FILE_BYTES_MAX = 4_096
 EVERY = timedelta(days=1)
 AT_ONCE = 20
-"""Checked in one go: each may take as long as a fetch may."""
+"""Checked in one go: each may take as long as a question to the DNS and a fetch may."""
 
 
 def check(proof: DomainProof, now: datetime, fetch: Fetch = fetching.fetch) -> bool:
@@ -49,6 +52,23 @@ def check_due(now: datetime, fetch: Fetch = fetching.fetch) -> int:
 
 
 def _problem(proof: DomainProof, fetch: Fetch) -> str:
+    """Nothing where either says the line; else what is wrong with both."""
+    in_dns = _record_problem(proof)
+    in_file = in_dns and _file_problem(proof, fetch)
+    return in_file and f"{in_dns} {in_file}"
+
+
+def _record_problem(proof: DomainProof) -> str:
+    try:
+        texts = naming.texts(proof.record)
+    except naming.Unanswered as exc:
+        return str(exc)
+    if any(text.strip() == proof.line for text in texts):
+        return ""
+    return "A TXT record is there, but does not say it." if texts else "There is no TXT record."
+
+
+def _file_problem(proof: DomainProof, fetch: Fetch) -> str:
     policy = Policy.of(settings.UPSTREAM_NETWORKS, settings.OWN_ADDRESSES)
     try:
         read = fetch(proof.address, policy, FILE_BYTES_MAX)

@@ -41,6 +41,7 @@ def steps(provider: Provider, service: Service | None) -> list[Step]:
     published = service is not None and service.state == Service.State.PUBLISHED
     return [
         Step("profile", _("Say who you are"), bool(provider.about)),
+        Step("domain", _("Prove that a domain is yours"), provider.is_verified, optional=True),
         Step("payout", _("Check that you can be paid"), bool(provider.payout_address)),
         Step("service", _("Name your service"), service is not None),
         Step("upstream", _("Say where your API is"), Upstream.objects.filter(**of).exists()),

@@ -50,8 +50,11 @@ class DomainProofAdmin(OwnRowsAdmin[DomainProof]):
 
     @admin.display(description="how to prove it")
     def instructions(self, proof: DomainProof) -> SafeString:
-        told = "Put this line into the file <code>{}</code>, then save again: <code>{}</code>"
-        return format_html(told, proof.address, proof.line)
+        told = (
+            "Make a TXT record named <code>{}</code>, or a file at <code>{}</code>, that says "
+            "<code>{}</code>; then save again."
+        )
+        return format_html(told, proof.record, proof.address, proof.line)
 
     def save_model(
         self, request: HttpRequest, obj: DomainProof, form: ModelForm[DomainProof], change: bool

@@ -13,6 +13,7 @@ DOMAIN = RegexValidator(
     "A host name in lower case, such as example.com.",
 )
 PATH = "/.well-known/apicharge-domain.txt"
+LABEL = "_apicharge"
 GRACE = timedelta(days=3)
 """So long a domain may not answer before its mark goes."""
 
@@ -22,7 +23,8 @@ def new_token() -> str:
 
 
 class DomainProof(models.Model):
-    """One domain of a provider: a file there says the token that only its provider was shown."""
+    """One domain of a provider: a record of its DNS, or a file there, says the token that only its
+    provider was shown."""
 
     provider = models.OneToOneField(Provider, on_delete=models.CASCADE, related_name="proof")
     domain = models.CharField(
@@ -42,8 +44,13 @@ class DomainProof(models.Model):
         return f"https://{self.domain}{PATH}"
 
     @property
+    def record(self) -> str:
+        """The name of the TXT record."""
+        return f"{LABEL}.{self.domain}"
+
+    @property
     def line(self) -> str:
-        """What the file says."""
+        """What the record or the file says."""
         return f"apicharge-domain={self.token}"
 
     @property

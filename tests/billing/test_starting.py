@@ -42,7 +42,7 @@ def open_steps(provider: Provider, service: Service | None) -> list[str]:
 
 
 def test_way_from_nothing_to_a_published_service(alba: Provider, as_alba: Client) -> None:
-    assert open_steps(alba, None)[1:3] == ["service", "upstream"]
+    assert open_steps(alba, None)[1:4] == ["domain", "service", "upstream"]
     assert "Add a service first" in as_alba.get("/admin/start/").content.decode()
     service = shop.service(alba, "weather", state=Service.State.DRAFT)
     screen = f"/admin/marketplace/service/{service.pk}/document/"
@@ -66,7 +66,7 @@ def test_way_from_nothing_to_a_published_service(alba: Provider, as_alba: Client
     as_alba.post("/admin/start/", {"act": "publish"})
     service.refresh_from_db()
     assert service.state == Service.State.PUBLISHED
-    assert open_steps(alba, service) == ["profile"]
+    assert open_steps(alba, service) == ["profile", "domain"]
     assert Client().get("/services/weather/").status_code == 200
 
 

@@ -1,19 +1,31 @@
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from importlib import import_module
 
 import pytest
 from django.apps import apps
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from gateway.addresses import Policy
 from marketplace import listing, proving
 from marketplace.fetching import Unfetched
 from marketplace.models import DomainProof, Service, Standing
 from marketplace.models.proofs import GRACE
+from tests.fakes import names
+from tests.fakes.names import Names
 from tests.marketplace import shop
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def known(settings: Settings) -> Iterator[Names]:
+    """What the DNS says: at first nothing."""
+    with names.answering() as answering:
+        settings.DNS_RESOLVERS = [("127.0.0.1", answering.port)]
+        yield answering
 
 
 def proof(name: str = "Alba") -> DomainProof:
@@ -42,6 +54,18 @@ def test_a_file_with_the_line_proves_the_domain() -> None:
     assert proving.check(found, shop.NOW, web)
     assert found.holds
     assert web.asked == ["https://alba.example/.well-known/apicharge-domain.txt"]
+
+
+def test_a_record_with_the_line_proves_it_too_and_the_file_is_not_asked_for(known: Names) -> None:
+    found, web = proof(), Web()
+    known.texts["_apicharge.alba.example"] = ["v=spf1 -all", found.line]
+    assert proving.check(found, shop.NOW, web)
+    assert (found.holds, web.asked) == (True, [])
+    known.texts["_apicharge.alba.example"] = ["v=spf1 -all", f"{found.line}0"]
+    assert not proving.check(found, shop.NOW, web)
+    assert (
+        found.problem == "A TXT record is there, but does not say it. The answer is 404, not 200."
+    )
 
 
 @pytest.mark.parametrize("said", ["", "apicharge-domain=", "apicharge-domain=0000", "x{line}x"])
