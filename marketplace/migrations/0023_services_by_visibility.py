@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0021_verified_so_far"),
+        ("marketplace", "0022_regions"),
     ]
 
     operations = [
