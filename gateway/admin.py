@@ -17,8 +17,7 @@ from gateway.models import (
     Snapshot,
     VerifyingKey,
 )
-from gateway.moments import moment
-from gateway.theme import ModelAdmin, TabularInline
+from gateway.theme import ModelAdmin, TabularInline, moment
 
 FieldNames = tuple[str, ...]
 

@@ -3,13 +3,19 @@
 Giving the theme up, or another version that names things differently, is a change of this file.
 """
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from django.contrib import admin
 from django.contrib.auth import forms
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 __all__ = ["AdminSite", "ModelAdmin", "TabularInline"]
-__all__ += ["PasswordForm", "UserAddForm", "UserForm"]
+__all__ += ["PasswordForm", "UserAddForm", "UserForm", "moment"]
+EXACT = "j M Y, H:i:s"
 
 if TYPE_CHECKING:
     AdminSite = admin.AdminSite
@@ -35,3 +41,11 @@ else:
     class ModelAdmin(_Generic, _ModelAdmin): ...
 
     class TabularInline(_Generic, _TabularInline): ...
+
+
+def moment(at_s: float | None) -> SafeString:
+    """What a row keeps as seconds, as an element that says more when it is pointed at."""
+    if not at_s:
+        return format_html("{}", _("never"))
+    at = datetime.fromtimestamp(int(at_s), UTC)
+    return format_html('<time datetime="{}">{} UTC</time>', at.isoformat(), date_format(at, EXACT))

@@ -12,7 +12,7 @@ from billing.admin.exports import Exported
 from billing.admin.reading import ReadOnly, purchase_link
 from billing.domain.audit import Broken, Intact
 from billing.models import AuditEntry
-from gateway.moments import moment
+from gateway.theme import moment
 
 CHECKED_FOR_A_PAGE_MAX = 20_000  # Half a second.
 CHECKED_ON_REQUEST_MAX = 400_000

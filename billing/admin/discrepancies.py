@@ -12,7 +12,7 @@ from billing.admin.reading import link, purchase_link
 from billing.admin.trails import trail
 from billing.domain.discrepancies import Event, State, after
 from billing.models import ChainTransaction, Discrepancy, Payment
-from gateway.moments import moment
+from gateway.theme import moment
 from marketplace.admin.generic import ModelAdmin, ModelForm
 
 

@@ -8,7 +8,7 @@ from billing.admin.exports import Exported
 from billing.admin.reading import ReadOnly, price, purchase_link
 from billing.admin.trails import trail
 from billing.models import EventCursor, Payment
-from gateway.moments import moment
+from gateway.theme import moment
 from marketplace.admin.generic import ModelAdmin
 
 

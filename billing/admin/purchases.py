@@ -8,7 +8,7 @@ from billing.admin.exports import Exported
 from billing.admin.reading import ReadOnly
 from billing.admin.trails import trail
 from billing.models import ChainTransaction, GrantedToken, Purchase
-from gateway.moments import moment
+from gateway.theme import moment
 from marketplace.admin.generic import ModelAdmin, TabularInline
 
 

@@ -26,7 +26,7 @@ from billing.api.bodies import standard
 from billing.domain.errors import BillingError
 from billing.domain.refunds import OPEN
 from billing.models import Refund
-from gateway.moments import moment
+from gateway.theme import moment
 from marketplace.admin.scoping import OwnRowsAdmin, seller
 
 

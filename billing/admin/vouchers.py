@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 
 from billing import vouchers
 from billing.models import Voucher
-from gateway.moments import moment
+from gateway.theme import moment
 from marketplace.admin import desk
 from marketplace.admin.scoping import OwnRowsAdmin
 from marketplace.models import Provider, RouteQuote

@@ -16,7 +16,7 @@ from billing.admin import reading
 from billing.admin.reading import purchase_link
 from billing.domain.requests import State
 from billing.models import RefundRequest, ServiceReport
-from gateway.moments import moment
+from gateway.theme import moment
 from marketplace.admin.generic import ModelAdmin
 from marketplace.admin.scoping import OwnRowsAdmin
 

@@ -17,8 +17,8 @@ def known(settings: Settings) -> Iterator[Names]:
 
 
 def test_records_are_read_whole_and_what_is_not_there_is_nothing(known: Names) -> None:
-    known.texts = {"a.example": ["one", "x" * 300, 'with \\" and ; and ü'], "b.example": []}
-    assert naming.texts("a.example")[:2] == ["one", "x" * 300]
+    known.texts = {"a.example": ["one", "x" * 300, "a=b; c"], "b.example": []}
+    assert sorted(naming.texts("a.example")) == ["a=b; c", "one", "x" * 300]
     assert naming.texts("b.example") == []
     assert naming.texts("c.example") == []
     assert known.asked == [("a.example", "TXT"), ("b.example", "TXT"), ("c.example", "TXT")]
