@@ -24,12 +24,13 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     search = Search.of(request.GET)
     after, before = request.GET.get("after", ""), request.GET.get("before", "")
     is_front = search.is_front and not (after or before)
+    categories = _categories(search)
     context: dict[str, object] = {
         "search": search,
-        "categories": _categories(search),
+        "categories": categories,
         "everything": search.address(category=""),
         "fields": _fields(search),
-        "removable": _removable(search),
+        "removable": _removable(search, categories),
         "orders": _orders(search),
         "front": browsing.front(of_members(request.user)) if is_front else None,
         "page": None if is_front else browsing.page(search, after=after, before=before),
@@ -47,7 +48,7 @@ def _categories(search: Search) -> list[Choice]:
     return [
         {
             "name": category.name,
-            "count": category.service_count,
+            "count": f"{category.service_count:,}",
             "chosen": category.slug == search.category,
             "address": search.address(category=category.slug),
         }
@@ -91,15 +92,14 @@ def _fields(search: Search) -> list[Choice]:
     ]
 
 
-def _removable(search: Search) -> list[Choice]:
+def _removable(search: Search, categories: list[Choice]) -> list[Choice]:
     """Each filter that narrows, with the address of the same search without it."""
     known = _known()
-    flags = {"trial": _("Free trial"), "verified": _("Verified provider")}
+    named: dict[str, object] = {"trial": _("Free trial"), "verified": _("Verified provider")}
+    named["category"] = next((each["name"] for each in categories if each["chosen"]), _("Category"))
     found: list[Choice] = []
     for name, value in search.filters.items():
-        if name == "category":
-            continue  # It has its own row of links.
-        label = known[name][1][value] if name in known else flags[name]
+        label = known[name][1][value] if name in known else named[name]
         prefix = {"success": "≥ ", "latency": "≤ "}.get(name, "")
         found.append({"label": f"{prefix}{label}", "address": search.address(**{name: ""})})
     return found

@@ -10,20 +10,24 @@ for the provider. Who may import for a service is for the caller to say.
 
 import hashlib
 import json
+from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
 from gateway.addresses import Policy
-from marketplace import fetching
+from marketplace import fetching, listing
 from marketplace.domain import openapi, structured
 from marketplace.domain.openapi import Document
+from marketplace.domain.words import distinct
 from marketplace.models import ApiDocument, Service
 
 Source = ApiDocument.Source
 KEPT = 20
 """Versions of one service; older ones go."""
+WORDS_LENGTH_MAX = 8_000
+"""Of one document, that its service is found by."""
 
 
 def read(text: bytes) -> Document:
@@ -37,7 +41,13 @@ def fetch(url: str) -> Document:
 
 
 def keep(service: Service, document: Document, source: Source, url: str = "") -> ApiDocument:
-    """As the service's current version; the same document again is no new one."""
+    """As the service's current version, which it is found by; the same again is no new one."""
+    row = _keep(service, document, source, url)
+    listing.refresh([service.pk])
+    return row
+
+
+def _keep(service: Service, document: Document, source: Source, url: str) -> ApiDocument:
     written = json.dumps([document.body, document.servers], sort_keys=True)
     digest = hashlib.sha256(written.encode()).hexdigest()
     with transaction.atomic():
@@ -59,8 +69,15 @@ def keep(service: Service, document: Document, source: Source, url: str = "") ->
             servers=list(document.servers),
             body=document.body,
             operation_count=len(document.operations),
+            words=distinct(_said(document), WORDS_LENGTH_MAX),
+            streams=any(each.streams for each in document.operations),
             digest=digest,
         )
+
+
+def _said(document: Document) -> Iterator[str]:
+    for each in document.operations:
+        yield f"{each.tag} {each.summary} {each.path}"
 
 
 def current(service: Service) -> Document | None:

@@ -22,6 +22,7 @@ from marketplace.domain.standings import Offer
 from marketplace.domain.words import folded
 from marketplace.measuring import Figures
 from marketplace.models import (
+    ApiDocument,
     Category,
     CheapestPrice,
     Review,
@@ -53,6 +54,8 @@ class _Seen:
     offers: Mapping[int, list[Offer]]
     routes: Mapping[int, list[Route]]
     protocols: Mapping[int, set[str]]
+    operations: Mapping[int, str]
+    """What its own document says of them, in words."""
     figures: Mapping[int, Figures]
     stars: Mapping[int, tuple[int, int]]
     """How many reviews there are, and all their stars together."""
@@ -95,7 +98,7 @@ def _refresh(services: Collection[int], now: datetime) -> None:
         price for service in rows for price in _prices(service.pk, seen.offers[service.pk])
     )
     Words.objects.bulk_create(
-        [_words(service, seen.routes[service.pk]) for service in rows],
+        [_words(service, seen) for service in rows],
         update_conflicts=True,
         unique_fields=["service"],
         update_fields=["name", "rest"],
@@ -121,11 +124,18 @@ def _look(services: Collection[int], now: datetime) -> _Seen:
     protocols: dict[int, set[str]] = defaultdict(set)
     for service, url in Upstream.objects.filter(service__in=services).values_list("service", "url"):
         protocols[service].add(FROM_UPSTREAM.get(url.partition(":")[0].lower(), ""))
+    documents = ApiDocument.objects.filter(service__in=services, is_current=True)
+    operations = {}
+    for service, words, streams in documents.values_list("service", "words", "streams"):
+        operations[service] = words
+        if streams:
+            protocols[service].add(Service.Protocol.SSE)
     before = Standing.objects.in_bulk(services)
     rated = Review.objects.shown().filter(service__in=services).order_by().values_list("service")
     stars = {pk: (count, given) for pk, count, given in rated.annotate(Count("pk"), Sum("stars"))}
     listed = set(Service.objects.listed().filter(pk__in=services).values_list("pk", flat=True))
-    return _Seen(listed, offers, routes, protocols, measuring.figures(services, now), stars, before)
+    figures = measuring.figures(services, now)
+    return _Seen(listed, offers, routes, protocols, operations, figures, stars, before)
 
 
 def _standing(service: Service, seen: _Seen, now: datetime) -> Standing:
@@ -184,10 +194,12 @@ def _prices(service: int, offers: Iterable[Offer]) -> Iterable[CheapestPrice]:
             )
 
 
-def _words(service: Service, routes: Iterable[Route]) -> Words:
+def _words(service: Service, seen: _Seen) -> Words:
     category = service.category.name if service.category else ""
     said = [service.tagline, service.provider.name, category, service.description]
-    said += [f"{route.name} {route.path} {route.description}" for route in routes]
+    said += service.tags
+    said += [f"{each.name} {each.path} {each.description}" for each in seen.routes[service.pk]]
+    said.append(seen.operations.get(service.pk, ""))
     return Words(
         service=service, name=folded(f"{service.name} {service.slug}"), rest=folded(" ".join(said))
     )

@@ -94,6 +94,7 @@ def _seed_rpc(provider: Provider) -> None:
             "the token in the header `apicharge`."
         ),
         state=Service.State.PUBLISHED,
+        tags=["soroban", "json-rpc", "node"],
         regions=[Service.Region.EUROPE, Service.Region.NORTH_AMERICA],
     )
     Upstream.objects.create(service=service, url="http://127.0.0.1:8001")
@@ -117,6 +118,7 @@ def _seed_files(provider: Provider) -> None:
             "every half second, `POST /upload` counts what it is sent."
         ),
         state=Service.State.PUBLISHED,
+        tags=["download", "upload", "streaming"],
         protocols=[Service.Protocol.REST, Service.Protocol.SSE],
         regions=[Service.Region.EUROPE],
     )

@@ -152,7 +152,7 @@ class ServiceAdmin(PublishedAdmin[Service]):
 
     def get_fieldsets(self, request: HttpRequest, obj: Service | None = None) -> Fieldsets:
         own = seller(request) is not None
-        first = (*PRESENTED, "protocols", "regions", "state", "visibility", "organisation")
+        first = (*PRESENTED, "tags", "protocols", "regions", "state", "visibility", "organisation")
         sets: list[tuple[str | None, FieldOptions]] = [
             (None, {"fields": first if own else ("provider", *first)}),
         ]

@@ -13,6 +13,7 @@ from gateway.addresses import AddressRefused, Policy, Unresolvable, check_upstre
 from marketplace import holding
 from marketplace.admin.generic import BaseInlineFormSet, ModelForm
 from marketplace.admin.reaching_form import LINES, PEM, ReachingForm
+from marketplace.domain.words import folded
 from marketplace.guarded import SAID
 from marketplace.models import Route, Service, Upstream
 
@@ -21,6 +22,8 @@ HOST = re.compile(
 )
 ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+TAG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+TAGS_MAX, TAG_LENGTH_MAX = 10, 30
 PRIVATE_HINT = "Who runs this gateway can allow its network: UPSTREAM_NETWORKS."
 # First segments that the site itself answers.
 RESERVED = {"admin", "apicharge", "gate", "llms.txt", "openapi.json", "problems", "services"}
@@ -59,12 +62,40 @@ class OriginsField(forms.CharField):
                 raise ValidationError("%(origin)s is no origin.", params={"origin": origin})
 
 
+class TagsField(forms.CharField):
+    """A few words or pairs of words, with commas between."""
+
+    def prepare_value(self, value: object) -> object:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: object) -> list[str]:  # type: ignore[override]
+        found = ("-".join(folded(each).split()) for each in re.split(r"[,\n]", str(value or "")))
+        return list(dict.fromkeys(tag for tag in found if tag))
+
+    def has_changed(self, initial: object, data: object) -> bool:
+        return bool((initial or []) != self.to_python(data))
+
+    def validate(self, value: object) -> None:
+        assert isinstance(value, list)
+        if len(value) > TAGS_MAX:
+            raise ValidationError("%(most)d tags at most.", params={"most": TAGS_MAX})
+        for tag in value:
+            if TAG.fullmatch(tag) is None or len(tag) > TAG_LENGTH_MAX:
+                raise ValidationError("%(tag)s is no tag.", params={"tag": tag})
+
+
 class ServiceForm(ReachingForm):
     allowed_origins = OriginsField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="One a line, such as https://app.example.com. Only their pages may open a "
         "WebSocket by the visitor's cookie; any page may with a token as subprotocol.",
+    )
+
+    tags = TagsField(
+        required=False,
+        widget=forms.TextInput(attrs={"class": "vLargeTextField"}),
+        help_text=f"Words that it is found by, with commas between, at most {TAGS_MAX}.",
     )
 
     protocols = forms.MultipleChoiceField(
@@ -95,6 +126,7 @@ class ServiceForm(ReachingForm):
             "slug",
             "tagline",
             "description",
+            "tags",
             "protocols",
             "regions",
             "state",

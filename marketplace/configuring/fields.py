@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
 from django.db import models
 
-from marketplace.admin.service_form import ServiceForm
+from marketplace.admin.service_form import TAG, TAG_LENGTH_MAX, TAGS_MAX, ServiceForm
 from marketplace.domain.quotes import Json, JsonObject
 from marketplace.guarded import SAID
 from marketplace.models import Provider, Route, RouteQuote, Service
@@ -33,6 +33,12 @@ LINES: JsonObject = {
     "type": "array",
     "items": {"type": "string", "maxLength": 300},
     "maxItems": 100,
+}
+TAGS: JsonObject = {
+    "type": "array",
+    "items": {"type": "string", "pattern": f"^{TAG.pattern}$", "maxLength": TAG_LENGTH_MAX},
+    "maxItems": TAGS_MAX,
+    "uniqueItems": True,
 }
 CHOSEN = {"protocols": Service.Protocol, "regions": Service.Region}
 REQUIRED = {
@@ -92,6 +98,8 @@ def _schema(field: "models.Field[object, object]") -> JsonObject | None:
 
 
 def _several(name: str) -> JsonObject:
+    if name == "tags":
+        return TAGS
     if known := CHOSEN.get(name):
         return {"type": "array", "items": {"enum": [*known.values]}, "uniqueItems": True}
     return LINES

@@ -12,7 +12,7 @@ from marketplace.admin.service_form import ServiceForm
 from marketplace.configuring.fields import Said
 from marketplace.models import Category, Provider, Route, Service, Upstream
 
-LISTED = ("allowed_origins",)
+LISTED = ("allowed_origins", "tags")
 
 
 class DocumentRouteForm(RouteForm):

@@ -24,6 +24,8 @@ class ApiDocument(models.Model):
     servers = models.JSONField(default=list, blank=True)  # The provider's own; not for buyers.
     body = models.JSONField()
     operation_count = models.PositiveIntegerField()
+    words = models.TextField(blank=True, default="", db_default="")  # Of operations, folded.
+    streams = models.BooleanField(default=False, db_default=False)
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
 

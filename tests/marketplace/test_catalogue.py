@@ -112,6 +112,8 @@ def test_filters_keep_the_rest_of_the_search(client: Client, market: None) -> No
     assert '<option value="250" selected>' in page
     assert 'value="the"' in page
     without = re.findall(r'<a href="([^"]+)"><span class="sr">Without', page)
+    within = text(client, "/?category=sea&q=the")
+    assert re.search('<a href="[?]q=the"><span class="sr">Without</span> Sea ', within)
     assert [html.unescape(each) for each in without] == [
         "?q=the&latency=250&sort=price",
         "?q=the&region=middle-east&sort=price",

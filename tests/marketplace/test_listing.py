@@ -1,19 +1,32 @@
+import json
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.test import Client
 
 from gateway.domain.chronicle import BUCKETS
 from gateway.models import UsageMinute
-from marketplace import listing, measuring, pricing, rounds
-from marketplace.models import Category, MeasuredDay, Provider, RouteQuote, Service, Standing
+from marketplace import importing, listing, measuring, pricing, rounds
+from marketplace.models import (
+    ApiDocument,
+    Category,
+    MeasuredDay,
+    Provider,
+    RouteQuote,
+    Service,
+    Standing,
+)
 from marketplace.models.standing import UNKNOWN_MS
 from tests.marketplace import shop
+from tests.marketplace.documents import WEATHER
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 21, 12, 30, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+ONE = WEATHER | {"paths": {"/gusts": {"get": {"responses": {"200": {"description": "Wind."}}}}}}
 
 
 def standing(slug: str = "weather") -> Standing:
@@ -70,6 +83,28 @@ def test_saved_service_is_found_by_its_new_words(client: Client) -> None:
         ("x", False),
     ):
         assert (b"/services/weather/" in client.get("/", {"q": words}).content) is found
+
+
+def test_service_is_found_by_its_tags_and_by_what_its_document_says(client: Client) -> None:
+    service = shop.stall().route.service
+    service.tags = ["meteorology", "early-warning"]
+    service.save()
+    document = importing.read(json.dumps(WEATHER).encode())
+    importing.keep(service, document, importing.Source.PASTE)
+
+    def found(**asked: str) -> bool:
+        return b"/services/weather/" in client.get("/", asked).content
+
+    assert all(found(q=words) for words in ("early-warning", "meteorology", "follow a batch"))
+    assert found(q="/v1/batches/{id}/events", protocol="sse")  # The answers of one are a stream.
+    assert not found(q="cities", protocol="websocket")
+    ApiDocument.objects.update(words="", streams=False)
+    import_module("marketplace.migrations.0024_found_by").read_documents(apps, None)
+    listing.refresh([service.pk])
+    assert found(q="ask for many cities", protocol="sse")
+    importing.keep(service, importing.read(json.dumps(ONE).encode()), importing.Source.PASTE)
+    assert found(q="gusts")
+    assert not found(q="batch")
 
 
 def test_category_counts_what_is_listed() -> None:

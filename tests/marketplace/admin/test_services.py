@@ -98,11 +98,13 @@ def test_fields_in_rows_have_labels(people: People) -> None:
 
 
 def test_provider_makes_a_service_with_upstream_and_route_on_one_page(people: People) -> None:
-    fields = service_fields(regions=["europe", "asia"])
+    fields = service_fields(regions=["europe", "asia"], tags="Spring tides,Coast, coast")
     assert people.as_alba.post(ADD, fields).status_code == 302
     made = Service.objects.get(slug="tides")
     assert made.provider == people.alba
-    assert [*map(str, made.runs_in)] == ["Asia", "Europe"]
+    assert made.runs_in == ["Asia", "Europe"]
+    assert made.tags == ["spring-tides", "coast"]
+    assert 'value="spring-tides, coast"' in people.as_alba.get(form_of(made)).content.decode()
     assert [upstream.url for upstream in made.upstreams.all()] == ["http://127.0.0.1:9000/tides"]
     assert [(route.path, route.methods) for route in made.routes.all()] == [("/", ["GET"])]
     assert "tides" in gated()
@@ -145,6 +147,8 @@ def test_loopback_is_refused_unless_staff_list_it(people: People, settings: Sett
         ({"routes-0-slug": "x y"}, "lower-case"),
         ({"connect_ms": "0"}, "greater than or equal to 1"),
         ({"state": "sold"}, "Select a valid choice"),
+        ({"tags": "天気"}, "is no tag"),
+        ({"tags": ",".join("abcdefghijk")}, "10 tags at most"),
         ({"regions": ["atlantis"]}, "Select a valid choice"),
     ],
     ids=str,

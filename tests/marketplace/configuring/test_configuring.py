@@ -91,13 +91,13 @@ def test_whole_shop_is_made_from_a_document(alba: Provider, settings: Settings) 
     service = {"slug": "tiles", "name": "Tiles", "tagline": "Maps.", "state": "published"}
     service |= {"category": "maps", "upstreams": [{"url": "http://127.0.0.1:9000"}]}  # type: ignore[dict-item]
     service |= {"routes": [route], "guard_body_bytes": 1_000}  # type: ignore[dict-item]
-    service |= {"regions": ["asia", "europe"]}  # type: ignore[dict-item]
+    service |= {"regions": ["asia", "europe"], "tags": ["raster-maps"]}  # type: ignore[dict-item]
     document = changed(alba, lambda services: services.append(service))
     kept = apply(alba, document)
     made = Service.objects.get(slug="tiles")
     assert (made.provider, made.category.slug, made.guard_body_bytes) == (alba, "maps", 1_000)  # type: ignore[union-attr]
     assert made.routes.get().quotes.count() == 2
-    assert made.regions == ["asia", "europe"]
+    assert (made.regions, made.tags) == (["asia", "europe"], ["raster-maps"])
     assert any("tiles: a new service" in each for each in kept.changes)
     assert said(alba, configuring.export(alba)) == []
 
@@ -115,6 +115,7 @@ def test_what_is_left_out_is_sold_no_more(alba: Provider) -> None:
     [
         (lambda s: s[0].update(nmae="x"), "nmae"),
         (lambda s: s[0].update(connect_ms=0), "connect_ms"),
+        (lambda s: s[0].update(tags=["Two words"]), "services/0/tags/0"),
         (lambda s: s[0].update(regions=["atlantis"]), "services/0/regions/0: 'atlantis'"),
         (lambda s: s[0].update(category="none-such"), "no category"),
         (lambda s: s[0].update(host="evil.example"), "host"),

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.domain.words import WORD_LENGTH_MAX, WORDS_MAX, asked, folded
+from marketplace.domain.words import WORD_LENGTH_MAX, WORDS_MAX, asked, distinct, folded
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,11 @@ def test_words_are_letters_and_digits(text: str, words: str) -> None:
 def test_each_word_is_asked_for_once_and_only_a_few() -> None:
     assert asked("Rain rain, RAIN go") == ("rain", "go")
     assert len(asked(" ".join(map(str, range(99))))) == WORDS_MAX
+
+
+def test_words_of_texts_are_taken_once_and_as_many_as_fit() -> None:
+    assert distinct(["GET /v1/rain", "Rain of /v1/{city}"], 100) == "get v1 rain of city"
+    assert distinct(["one two", "two three four"], 14) == "one two three"
 
 
 @given(st.text())
