@@ -90,8 +90,12 @@ def start(
     output: int | IO[bytes],
     errors: int | IO[bytes] | None = None,
     pass_fds: Sequence[int] = (),
+    inherits: bool = True,
 ) -> Child:
-    """`python -m MODULE ARGUMENT…` in a session of its own; what it says goes to `output`."""
+    """`python -m MODULE ARGUMENT…` in a session of its own; what it says goes to `output`.
+
+    `environment` comes on top of ours, or stands in its place where the process `inherits` nothing.
+    """
     reading, writing = os.pipe()
     ended, ending = os.pipe()
     out = output if isinstance(output, int) else output.fileno()
@@ -99,7 +103,7 @@ def start(
     wanted = {
         "module": module,
         "arguments": arguments,
-        "environment": {**os.environ, **(environment or {})},
+        "environment": {**(os.environ if inherits else {}), **(environment or {})},
         "pass_fds": list(pass_fds),
     }
     descriptors = [ending, reading, out, err, *pass_fds]
@@ -112,11 +116,15 @@ def start(
 
 
 def run(
-    module: str, *arguments: str, environment: Mapping[str, str], seconds: float
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    seconds: float,
+    inherits: bool = True,
 ) -> tuple[int, str]:
     """Until it ends: its status, and all that it said."""
     reading, writing = os.pipe()
-    child = start(module, *arguments, environment=environment, output=writing)
+    child = start(module, *arguments, environment=environment, output=writing, inherits=inherits)
     os.close(writing)
     deadline = time.monotonic() + seconds
     with os.fdopen(reading, "rb") as said, selectors.DefaultSelector() as selector:

@@ -32,7 +32,7 @@ from stellar_sdk import Keypair
 
 from apicharge_site.state import secret_file
 from gateway.domain import ed25519
-from tests import databases
+from tests import databases, nursery
 from tests.sandboxes import RunningSandbox, running_sandbox
 from tests.servers import ROOT, RunningServer, answers, free_ports, running_files
 from tests.waiting import until
@@ -92,17 +92,15 @@ class Deployment:
         return {**filled, **local, **secrets}
 
     @contextmanager
-    def running(self, service: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def running(self, service: str) -> Iterator[None]:
+        module, *arguments = self.module(service)
         with (self.home / f"{service}.log").open("wb") as log:
-            process = subprocess.Popen(
-                self.command(service),
-                cwd=ROOT,
-                env=self.environment(service),
-                stdout=log,
-                stderr=log,
+            environment = self.environment(service)
+            process = nursery.start(
+                module, *arguments, environment=environment, output=log, inherits=False
             )
         try:
-            yield process
+            yield
         finally:
             process.terminate()
             try:
@@ -110,6 +108,13 @@ class Deployment:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def module(self, service: str) -> list[str]:
+        """The command as the nursery takes it: a module, and what follows."""
+        program, *arguments = self.command(service)
+        if program == "python":
+            program, *arguments = [arguments[0].removesuffix(".py"), *arguments[1:]]
+        return [program, *arguments]
 
 
 def flattened(environment: Mapping[str, Any]) -> dict[str, str]:
@@ -166,16 +171,13 @@ def deployment(
 
 
 def set_up(deployment: Deployment) -> None:
-    ended = subprocess.run(
-        deployment.command("setup"),
-        cwd=ROOT,
-        env=deployment.environment("setup"),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+    status, said = nursery.run(
+        *deployment.module("setup"),
+        environment=deployment.environment("setup"),
+        seconds=60,
+        inherits=False,
     )
-    assert ended.returncode == 0, ended.stderr
+    assert status == 0, said
 
 
 @pytest.mark.postgres

@@ -17,6 +17,7 @@ from billing.models import AuditEntry, ChainTransaction, GrantedToken, Purchase
 from tests.billing.working import BUYER, Shop
 from tests.fakes.rail import FakeRail
 from tests.promptness import within
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -57,9 +58,7 @@ def work_soon(purchase: Purchase) -> threading.Thread:
     """A worker elsewhere, a moment later."""
 
     def work() -> None:
-        deadline = time.monotonic() + 10
-        while Purchase.objects.get(pk=purchase.pk).state == "instructed":
-            assert time.monotonic() < deadline
+        until(lambda: Purchase.objects.get(pk=purchase.pk).state != "instructed")
         advancing.advance(purchase.pk, now_s=time.time())
         connections["default"].close()
 

@@ -185,7 +185,7 @@ async def test_socket_that_fails_otherwise_is_not_followed_on(till: Till, stalle
     purchase = await sync_to_async(till.begin)()
     with pytest.raises(ValueError, match="something else"):
         async with socket(addresses.socket_path(purchase.pk), OURS) as opened:
-            await opened.receive_output(timeout=SECONDS)
+            await asyncio.wait({opened.future}, timeout=SECONDS)
     assert progress.follower().count == 0
 
 
