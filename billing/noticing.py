@@ -24,6 +24,7 @@ from billing.domain import notices
 from billing.domain.notices import DAY_S
 from billing.models import FirstUsesSeen, Notice, NoticeChoice, Purchase
 from billing.models.notices import everything
+from billing.pages import addresses
 from billing.shops import telling
 from billing.webhooks import announcing, selling
 from gateway.domain.limits import Quota, is_quota
@@ -265,11 +266,12 @@ def _tell(known: Known, told: Told, choices: Mapping[int, NoticeChoice], *, now_
 def _letter(purchase: Purchase, told: Told) -> str:
     origin = conf.conf().origin
     return _(
-        "%(subject)s.\n\nRoute: %(route)s\nWhat is left, and buying it again:\n%(grant)s\n\n"
+        "%(subject)s.\n\nRoute: %(route)s\nWhat is left:\n%(grant)s\n\nBuying it again:\n%(again)s\n\n"
         "Which notices you get:\n%(notices)s\n"
     ) % {
         "subject": told.subject,
         "route": purchase.route,
         "grant": f"{origin}/account/grants/{purchase.pk}/",
+        "again": origin + addresses.checkout(purchase.route, str(purchase.quote["name"])),
         "notices": f"{origin}/account/notices/",
     }

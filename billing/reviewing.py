@@ -5,6 +5,7 @@ A free grant costs nothing, so it proves nothing; and a provider does not review
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -21,22 +22,44 @@ class Opinion:
     text: str
 
 
+SPENT = LimiterLedger.objects.filter(grant=OuterRef("pk"), used__gt=0)
+CALLED = UsageMinute.objects.filter(grant=OuterRef("pk"), calls__gt=0)
+USED = Exists(SPENT) | Exists(CALLED)
+
+
+class Invited(StrEnum):
+    """On a grant's own page."""
+
+    NO = ""
+    TO_WRITE = "write"
+    TO_CHANGE = "change"
+
+
 def proof(who: Viewer, service: Service) -> Purchase | None:
     """The purchase that lets this visitor review the service; the newest of them."""
     if who.user is not None and who.user.pk == service.provider.owner_id:
         return None
-    spent = LimiterLedger.objects.filter(grant=OuterRef("pk"), used__gt=0)
-    called = UsageMinute.objects.filter(grant=OuterRef("pk"), calls__gt=0)
     own = Q(buyer__in=who.wallets) if who.user is None else _own(who)
     paid = purchases(who).filter(
         own,
-        Exists(spent) | Exists(called),
+        USED,
         route__startswith=f"{service.slug}/",
         amount__gt=0,
         created_at_s__gte=int(service.created_at.timestamp()),
     )
     others = paid.exclude(buyer=service.provider.payout_address)
     return others.order_by("-created_at_s").first()
+
+
+def invited(bought: Purchase) -> Invited:
+    """Once the grant of its owner was used; whether that is enough, the page of reviews says."""
+    slug = bought.route.partition("/")[0]
+    written = Exists(Review.objects.filter(service__slug=slug, buyer=OuterRef("buyer")))
+    used = Purchase.objects.filter(USED, pk=bought.pk, amount__gt=0)
+    found = used.annotate(written=written).values_list("written", flat=True).first()
+    if found is None:
+        return Invited.NO
+    return Invited.TO_CHANGE if found else Invited.TO_WRITE
 
 
 def _own(who: Viewer) -> Q:

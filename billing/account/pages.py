@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from billing import reviewing
 from billing.account import renewing, viewing
 from billing.account.calls import latest
 from billing.account.cards import card, cards
@@ -81,6 +82,8 @@ def grant(request: HttpRequest, grant_id: str) -> HttpResponse:
         "owns": who.owns(purchase),
         "can_claim": purchase.owner_id is None and _may_claim(request, who, purchase),
         "renewal": renewing.renewal(purchase, plan),
+        "others": renewing.others(purchase, plan),
+        "review": reviewing.invited(purchase) if who.owns(purchase) and plan else "",
         # Its address is the purchase's own secret.
         "receipt": addresses.path(purchase.pk, "receipt") if who.owns(purchase) else "",
     }

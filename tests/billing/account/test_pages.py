@@ -1,6 +1,7 @@
 """What a buyer sees of what was bought, and that nobody else sees it."""
 
 import base64
+import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +19,7 @@ from billing.pages import addresses
 from billing.pages.checkout import BEGUN
 from gateway.domain import ed25519
 from gateway.models import GrantLedger, LimiterLedger, RecentCall, Revocation
-from marketplace.models import Route, Service
+from marketplace.models import Review, Route, Service
 from tests.billing.account.people import Buyer, buyer, granted, used
 from tests.billing.api.speaking import access_token
 from tests.billing.buying import person
@@ -262,6 +263,24 @@ def test_pages_are_kept_by_no_cache_and_can_be_framed_by_nobody(carla: Buyer) ->
     purchase = granted(carla.wallet, owner=carla.user)
     for address in ["/account/", "/account/live/", *pages(purchase)]:
         assert carla.client.get(address).headers["Cache-Control"] == "no-store, private"
+
+
+def test_grant_leads_to_a_review_to_other_plans_and_to_a_program_that_renews(carla: Buyer) -> None:
+    route = Route.objects.get()
+    shop.price(route, "Day pass", amount=20_000_000, access_seconds=86_400)
+    shop.price(route, "Taste", amount=0)
+    purchase = granted(carla.wallet, owner=carla.user, name="Hour pass")
+    page = text(carla.client, page_of(purchase))
+    assert "Write a review" not in page
+    assert re.search(r'checkout/weather/forecast/\?plan=Day\+pass">Day pass</a>', page)
+    assert "2.00 USDC for 1 day, 1,000 calls" in page
+    assert "Taste" not in page
+    assert "/gate/weather/forecast --budget USDC:0.25</code>" in page
+    LimiterLedger.objects.update(used=1)
+    assert "Write a review" in text(carla.client, page_of(purchase))
+    service = Service.objects.get()
+    Review.objects.create(service=service, buyer=purchase.buyer, grant=purchase.pk, stars=4)
+    assert "Change your review" in text(carla.client, page_of(purchase))
 
 
 def test_pages_of_many_grants_ask_few_questions(carla: Buyer) -> None:
