@@ -266,8 +266,8 @@ def _tell(known: Known, told: Told, choices: Mapping[int, NoticeChoice], *, now_
 def _letter(purchase: Purchase, told: Told) -> str:
     origin = conf.conf().origin
     return _(
-        "%(subject)s.\n\nRoute: %(route)s\nWhat is left:\n%(grant)s\n\nBuying it again:\n%(again)s\n\n"
-        "Which notices you get:\n%(notices)s\n"
+        "%(subject)s.\n\nRoute: %(route)s\nWhat is left:\n%(grant)s\n\n"
+        "Buying it again:\n%(again)s\n\nWhich notices you get:\n%(notices)s\n"
     ) % {
         "subject": told.subject,
         "route": purchase.route,

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Sum, Value
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum, Value
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Concat
 from django.utils.crypto import salted_hmac
 
 from billing.domain import shops
 from billing.domain.purchases import State
 from billing.models import GrantDay, Purchase, RouteDay
-from billing.shops import summing
+from billing.shops import earning, summing
 from gateway.domain.chronicle import added
 from gateway.models import Revocation
 from marketplace.domain import plans
@@ -24,7 +25,7 @@ from marketplace.models import Provider, Route
 
 DAY_S = 86_400
 Purchases = QuerySet[Purchase]
-CONSUMERS_MAX = 8
+CONSUMERS_MAX = PLANS_MAX = 8
 UNSUMMED_MAX = 5_000
 GRANTED = Q(state=State.GRANTED)
 
@@ -63,15 +64,25 @@ class Day:
 
 
 class Row(NamedTuple):
-    """Purchases of one day in one asset."""
+    """Purchases of one plan on one day in one asset."""
 
     day: int
     asset_code: str
+    route: str
+    plan: str | None
     asked: int
     signed: int
     sold: int
     used: int
     paid: int | None
+    earned: float | None
+
+
+class PlanSold(NamedTuple):
+    plan: str
+    route: str
+    purchases: int
+    total: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,7 @@ class Sold:
     total: str
     purchases: int
     days: tuple[tuple[datetime, str], ...]
+    plans: tuple[PlanSold, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +102,18 @@ class Buyers:
     new: int
     again: int
     active_grants: int
+    ended: int
+    """Those of whom a pass that was paid for ended in this time,"""
+    left: int
+    """and who hold none that goes on."""
 
     @property
     def repeat_rate(self) -> str:
         return shops.percent(self.again, self.all)
+
+    @property
+    def churn(self) -> str:
+        return shops.percent(self.left, self.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +152,7 @@ class Health:
 class Figures:
     days: int
     sold: tuple[Sold, ...]
+    earned: tuple[tuple[str, str], ...]
     buyers: Buyers
     funnel: Funnel
     whole: Day
@@ -164,10 +185,12 @@ def figures(provider: Provider, days: int, now: datetime) -> Figures:
         whole.add(row)
         if row.day in by_day:
             by_day[row.day].add(row)
-    lately = _purchases(bought.filter(created_at_s__gte=since_s))
+    known = _purchases(bought, since_s, now)
+    lately = [row for row in known if row.day * DAY_S >= since_s]
     return Figures(
         days=days,
         sold=tuple(_sold(lately, by_day)),
+        earned=tuple(_earned(known)),
         buyers=_buyers(bought, since_s, int(now.timestamp())),
         funnel=_funnel(lately, sum(row.views for row in rows)),
         whole=whole,
@@ -198,18 +221,22 @@ def _route_days(provider: Provider, since: date) -> list[RouteDay]:
     return list(rows.values())
 
 
-def _purchases(bought: Purchases) -> list[Row]:
-    """By day and asset: how far purchases came, and what was paid."""
+def _purchases(bought: Purchases, since_s: int, now: datetime) -> list[Row]:
+    """By day and plan: how far they came, and what was paid. Earlier ones for what they earn."""
     called = Exists(GrantDay.objects.filter(grant=OuterRef("pk")))
     rows = (
-        bought.annotate(day=F("created_at_s") / DAY_S, called=called)
-        .values("day", "asset_code")
+        bought.filter(Q(created_at_s__gte=since_s) | earning.running(now))
+        .annotate(
+            day=F("created_at_s") / DAY_S, called=called, plan=KeyTextTransform("name", "quote")
+        )
+        .values("day", "asset_code", "route", "plan")
         .annotate(
             asked=Count("pk"),
             signed=Count("pk", filter=Q(authorized_at_s__isnull=False)),
             sold=Count("pk", filter=GRANTED),
             used=Count("pk", filter=GRANTED & Q(called=True)),
             paid=Sum("amount", filter=GRANTED),
+            earned=earning.earned(now),
         )
         .order_by("asset_code", "day")
     )
@@ -219,13 +246,37 @@ def _purchases(bought: Purchases) -> list[Row]:
 def _sold(rows: list[Row], by_day: Mapping[date, Day]) -> Iterable[Sold]:
     for asset in dict.fromkeys(row.asset_code for row in rows if row.paid):
         own = [row for row in rows if row.asset_code == asset]
-        paid = {row.day: row.paid or 0 for row in own}
+        paid: Counter[int] = Counter()
+        for row in own:
+            paid[row.day] += row.paid or 0
         days = tuple(
-            (day.at, plans.show_amount(paid.get(int(day.at.timestamp()) // DAY_S, 0)))
+            (day.at, plans.show_amount(paid[int(day.at.timestamp()) // DAY_S]))
             for day in by_day.values()
         )
         total = plans.show_amount(sum(paid.values()))
-        yield Sold(asset, total, sum(row.sold for row in own), days)
+        yield Sold(asset, total, sum(row.sold for row in own), days, tuple(_plans(own)))
+
+
+def _earned(rows: list[Row]) -> Iterable[tuple[str, str]]:
+    sums: dict[str, float] = {}
+    for row in rows:
+        if row.earned:
+            sums[row.asset_code] = sums.get(row.asset_code, 0.0) + row.earned
+    return ((asset, plans.show_amount(int(sum_))) for asset, sum_ in sums.items())
+
+
+def _plans(rows: list[Row]) -> list[PlanSold]:
+    """Those that brought most."""
+    paid: Counter[tuple[str, str]] = Counter()
+    count: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        paid[row.plan or "", row.route] += row.paid or 0
+        count[row.plan or "", row.route] += row.sold
+    return [
+        PlanSold(*key, count[key], plans.show_amount(sum_))
+        for key, sum_ in paid.most_common(PLANS_MAX)
+        if sum_
+    ]
 
 
 def _funnel(rows: list[Row], viewed: int) -> Funnel:
@@ -241,17 +292,26 @@ def _funnel(rows: list[Row], viewed: int) -> Funnel:
 def _buyers(bought: Purchases, since_s: int, now_s: int) -> Buyers:
     ended = Exists(Revocation.objects.filter(grant=OuterRef("pk"), token=""))
     runs = Q(granted__expires_at_s__gt=now_s, ended=False)
+    over = Q(granted__expires_at_s__gt=since_s, granted__expires_at_s__lte=now_s, amount__gt=0)
     each = (
         bought.filter(GRANTED)
         .annotate(ended=ended)
         .values("buyer")
-        .annotate(count=Count("pk"), first=Min("created_at_s"), running=Count("pk", filter=runs))
+        .annotate(
+            count=Count("pk"),
+            first=Min("created_at_s"),
+            running=Count("pk", filter=runs),
+            over=Count("pk", filter=over),
+            last=Max("granted__expires_at_s", filter=Q(amount__gt=0)),
+        )
     )
     found = each.aggregate(
         all=Count("buyer"),
         new=Count("buyer", filter=Q(first__gte=since_s)),
         again=Count("buyer", filter=Q(count__gt=1)),
         active_grants=Sum("running"),
+        ended=Count("buyer", filter=Q(over__gt=0)),
+        left=Count("buyer", filter=Q(over__gt=0, last__lte=now_s)),
     )
     return Buyers(**{name: count or 0 for name, count in found.items()})
 

@@ -6,6 +6,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from billing.models import Purchase
 from billing.shops import summing
 from billing.shops.figures import Figures, figures, pseudonym
 from gateway.models import Revocation
@@ -50,8 +51,44 @@ def test_buyers_grants_and_funnel(price: RouteQuote) -> None:
     buyers = shown.buyers
     assert (buyers.all, buyers.new, buyers.again, buyers.active_grants) == (2, 1, 1, 1)
     assert buyers.repeat_rate == "50 %"
+    assert (buyers.ended, buyers.left, buyers.churn) == (0, 0, "-")
     funnel = shown.funnel
     assert (funnel.asked, funnel.signed, funnel.granted, funnel.called) == (3, 2, 2, 1)
+
+
+def test_who_renews_and_who_does_not(price: RouteQuote) -> None:
+    free = shop.price(price.route, "Taste", amount=0)
+    for buyer, *ago in (("ann", 5, 2), ("bob", 4), ("cid", 3, 0), ("dan", 60)):
+        for days in ago:
+            customs.purchase(price, buyer, NOW - timedelta(days=days))
+    customs.purchase(free, "bob", NOW)
+    customs.purchase(free, "eve", NOW - timedelta(days=1))
+    buyers = of(price).buyers
+    assert (buyers.ended, buyers.left, buyers.churn) == (3, 2, "67 %")
+
+
+def test_price_is_earned_over_the_time_that_it_was_paid_for(price: RouteQuote) -> None:
+    year = shop.price(price.route, "Year", amount=365_000_000, access_seconds=365 * 86_400)
+    month = shop.price(price.route, "Month", amount=30_000_000, access_seconds=30 * 86_400)
+    euro = shop.price(price.route, "Euro", amount=10_000_000, asset="EURC")
+    customs.purchase(year, "ann", NOW - timedelta(days=100))
+    customs.purchase(month, "bob", NOW - timedelta(days=40))
+    customs.purchase(month, "bob", NOW - timedelta(days=10))
+    customs.purchase(euro, "cid", NOW - timedelta(minutes=15))
+    customs.purchase(euro, "cid", NOW - timedelta(days=31))
+    customs.purchase(euro, "dan", NOW - timedelta(days=1), state="expired")
+    assert of(price).earned == (("EURC", "0.25"), ("USDC", "6.00"))
+
+
+def test_revenue_is_told_by_plan(price: RouteQuote) -> None:
+    for buyer, plan in (("ann", "Day"), ("bob", "Hour"), ("cid", "Day")):
+        row = customs.purchase(price, buyer, NOW)
+        Purchase.objects.filter(pk=row.pk).update(quote={"name": plan})
+    [sold] = of(price).sold
+    assert sold.plans == (
+        ("Day", "weather/forecast", 2, "0.50"),
+        ("Hour", "weather/forecast", 1, "0.25"),
+    )
 
 
 def test_use_is_of_the_days_and_of_the_minutes_since(price: RouteQuote) -> None:
@@ -81,7 +118,8 @@ def test_dashboard_is_its_providers_alone_and_asks_little(price: RouteQuote) -> 
     with CaptureQueriesContext(connection) as asked:
         page = alba.get("/admin/?days=90").content.decode()
     assert len(asked) <= 10
-    assert "Revenue in USDC" in page
+    for said in ("Revenue in USDC", "Earned in 30 days, USDC", "Not renewed", "Revenue by plan"):
+        assert said in page
     assert shop.account("buyer 3") not in page
     other = Client()
     other.force_login(bruno.owner)
