@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import models
 from django.db.models import F, Q, Value
 from django.utils.translation import gettext
 
 from marketplace.domain import plans
 from marketplace.models import ApiDocument, RouteQuote, Service, ServiceNote
 
+API, INCIDENT = "api", ServiceNote.Kind.INCIDENT.value
 SHOWN_MAX = 40
 READ_MAX = 200
 """Versions of prices that are looked at: each is compared with the one before it."""
@@ -24,6 +26,12 @@ class Change:
     kind: str
     title: str
     detail: str = ""
+    over_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Something that is not as it should be, now."""
+        return self.kind == INCIDENT and self.over_at is None
 
 
 def changes(service: Service) -> list[Change]:
@@ -67,16 +75,19 @@ def _said(service: Service) -> Iterator[Change]:
     """What its provider wrote, and imported."""
     notes = ServiceNote.objects.filter(service=service).order_by()
     documents = ApiDocument.objects.filter(service=service).order_by()
-    columns = ("created_at", "kind", "title", "text", "count")
-    rows = notes.annotate(kind=Value("note"), count=Value(0)).values_list(*columns)
+    columns = ("created_at", "kind", "title", "text", "count", "over_at")
+    rows = notes.annotate(count=Value(0)).values_list(*columns)
     imported = documents.annotate(
-        kind=Value("api"), text=F("api_version"), count=F("operation_count")
+        kind=Value(API, models.CharField()),
+        text=F("api_version"),
+        count=F("operation_count"),
+        over_at=Value(None, models.DateTimeField()),
     ).values_list(*columns)
-    for at, kind, title, text, count in rows.union(imported, all=True).order_by("-created_at")[
-        :SHOWN_MAX
-    ]:
-        if kind == "note":
-            yield Change(at, kind, title, text)
+    for at, kind, title, text, count, over_at in rows.union(imported, all=True).order_by(
+        "-created_at"
+    )[:SHOWN_MAX]:
+        if kind != API:
+            yield Change(at, kind, title, text, over_at)
         else:
             version = f" {text}" if text else ""
             told = gettext("API description%(version)s") % {"version": version}

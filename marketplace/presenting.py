@@ -56,6 +56,7 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
     document = importing.current(found)
     callable_ = endpoints(sold, document)
     rating, newest = first_page(found)
+    told = changes(found)
     favourite = popular(price for _, prices in sold for price in prices)
     routes = [route_plans(found, each, prices, favourite) for each, prices in sold]
     context = {
@@ -76,7 +77,8 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "rating": rating,
         "reviews": newest[:REVIEWS_SHOWN],
         "more_reviews": len(newest) > REVIEWS_SHOWN,
-        "changes": changes(found),
+        "changes": told,
+        "incidents": [each for each in told if each.is_open],
         "canonical": settings.ORIGIN + request.path,
         "linked_data": linked_data(found, routes, request.path),
     }

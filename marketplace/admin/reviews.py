@@ -1,5 +1,6 @@
 """Reviews, which providers answer and staff hide; and the notes of a changelog."""
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -8,6 +9,8 @@ from django.utils import timezone
 from marketplace.admin.generic import FieldGroups, ModelForm, TabularInline
 from marketplace.admin.scoping import OwnRowsAdmin, seller
 from marketplace.models import Review, ReviewReport, ServiceNote
+
+INCIDENT = ServiceNote.Kind.INCIDENT
 
 
 class ReportInline(TabularInline[ReviewReport, Review]):
@@ -61,9 +64,37 @@ class ReviewAdmin(OwnRowsAdmin[Review]):
         super().save_model(request, obj, form, change)
 
 
+class NoteForm(ModelForm[ServiceNote]):
+    over = forms.BooleanField(label="The incident is over", required=False)
+
+    class Meta:
+        model = ServiceNote
+        fields = ["service", "kind", "title", "text"]
+
+    def get_initial_for_field(self, field: forms.Field, field_name: str) -> object:
+        if field_name == "over":
+            return self.instance.over_at is not None
+        return super().get_initial_for_field(field, field_name)
+
+
 @admin.register(ServiceNote)
 class ServiceNoteAdmin(OwnRowsAdmin[ServiceNote]):
     owner_path = "service__provider"
-    list_display = ["service", "title", "created_at"]
+    form = NoteForm
+    list_display = ["service", "title", "kind", "created_at", "over_at"]
     list_select_related = ["service"]
+    list_filter = ["kind"]
     search_fields = ["title"]
+
+    def get_fields(self, request: HttpRequest, obj: ServiceNote | None = None) -> FieldGroups:
+        written = ["service", "kind", "title", "text"]
+        return [*written, "over"] if obj is not None and obj.kind == INCIDENT else written
+
+    def save_model(
+        self, request: HttpRequest, obj: ServiceNote, form: ModelForm[ServiceNote], change: bool
+    ) -> None:
+        if obj.kind != INCIDENT or not form.cleaned_data.get("over"):
+            obj.over_at = None
+        elif obj.over_at is None:
+            obj.over_at = timezone.now()
+        super().save_model(request, obj, form, change)

@@ -87,12 +87,24 @@ class ReviewReport(models.Model):
 
 
 class ServiceNote(models.Model):
-    """A line of a service's changelog, by its provider."""
+    """A line of a service's changelog, by its provider; an incident stands above its page, too,
+    until it is over."""
+
+    class Kind(models.TextChoices):
+        NOTE = "note", "A note in the changelog"
+        INCIDENT = (
+            "incident",
+            "An incident: told at the head of the service's page until it is over",
+        )
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="notes")
     title = models.CharField(max_length=140)
     text = models.TextField(blank=True, max_length=2_000)
+    kind = models.CharField(
+        max_length=8, choices=Kind, default=Kind.NOTE, db_default=Kind.NOTE.value
+    )
     created_at = models.DateTimeField(auto_now_add=True)
+    over_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = "changelog note"

@@ -57,6 +57,29 @@ def test_provider_writes_the_changelog_of_its_own_services(people: People, clien
     add = reverse("admin:marketplace_servicenote_add")
     own, other = people.sold.route.service, people.theirs.route.service
     for service in (own, other):
-        people.as_alba.post(add, {"service": service.pk, "title": "Model 2", "text": "Better."})
+        people.as_alba.post(
+            add, {"service": service.pk, "kind": "note", "title": "Model 2", "text": "Better."}
+        )
     assert [note.service_id for note in ServiceNote.objects.all()] == [own.pk]
     assert "Model 2" in client.get(f"/services/{own.slug}/").content.decode()
+
+
+def test_incident_stands_above_the_page_until_it_is_over(people: People, client: Client) -> None:
+    service = people.sold.route.service
+    told = {"service": service.pk, "title": "Slow", "text": "We look."}
+    people.as_alba.post(reverse("admin:marketplace_servicenote_add"), told | {"kind": "incident"})
+    note = ServiceNote.objects.get()
+    page = client.get(f"/services/{service.slug}/").content.decode()
+    assert "Incident: Slow" in page.partition('id="plans"')[0]
+    change = reverse("admin:marketplace_servicenote_change", args=[note.pk])
+    assert "The incident is over" in people.as_alba.get(change).content.decode()
+    people.as_bruno.post(change, told | {"kind": "incident", "over": "on"})
+    people.as_alba.post(change, told | {"kind": "incident", "over": "on"})
+    note.refresh_from_db()
+    assert note.over_at is not None
+    page = client.get(f"/services/{service.slug}/").content.decode()
+    assert "Incident: Slow" not in page
+    assert "over since" in page
+    people.as_alba.post(change, told | {"kind": "incident"})
+    note.refresh_from_db()
+    assert note.over_at is None
