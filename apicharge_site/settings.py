@@ -90,6 +90,10 @@ if EXPIRED_KEPT_DAYS < 1:
 
 # Where a payment can be looked at; {transaction} is its hash.
 EXPLORER = env.str("APICHARGE_EXPLORER", default=chains.EXPLORERS.get(CHAIN.name, ""))
+# And what an account was paid; {account} is its address.
+ACCOUNT_EXPLORER = env.str(
+    "APICHARGE_ACCOUNT_EXPLORER", default=chains.ACCOUNT_EXPLORERS.get(CHAIN.name, "")
+)
 # Fonts of receipts for scripts that DejaVu Sans lacks.
 RECEIPT_FONTS = state.files(
     "APICHARGE_RECEIPT_FONTS", env.list("APICHARGE_RECEIPT_FONTS", default=[])

@@ -18,7 +18,7 @@ from marketplace.models import Service
 from marketplace.offered import gated, with_prices
 from marketplace.records import record
 from marketplace.reviewing import first_page
-from marketplace.showing import gate_address, route_plans
+from marketplace.showing import explorer_of, gate_address, route_plans
 from marketplace.sitemaps import kept_from_robots
 from marketplace.trying.offering import trial_of
 
@@ -80,6 +80,7 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
         "changes": told,
         "incidents": [each for each in told if each.is_open],
         "canonical": settings.ORIGIN + request.path,
+        "payments": explorer_of(found.provider.payout_address),
         "linked_data": linked_data(found, routes, request.path),
     }
     response = render(request, "marketplace/service.html", context)

@@ -95,6 +95,12 @@ def route_plans(
     )
 
 
+def explorer_of(account: str) -> str:
+    """Where what it was paid can be looked at, or nothing."""
+    template: str = settings.ACCOUNT_EXPLORER
+    return template.replace("{account}", account)
+
+
 def _budget(offered: tuple[Plan, ...]) -> str:
     """Enough for the first plan that costs something; plans come cheapest first."""
     paid = (each for each in offered if not each.is_free)

@@ -87,8 +87,8 @@ class ServiceNoteAdmin(OwnRowsAdmin[ServiceNote]):
     search_fields = ["title"]
 
     def get_fields(self, request: HttpRequest, obj: ServiceNote | None = None) -> FieldGroups:
-        written = ["service", "kind", "title", "text"]
-        return [*written, "over"] if obj is not None and obj.kind == INCIDENT else written
+        is_incident = obj is not None and obj.kind == INCIDENT
+        return ["service", "kind", "title", "text", *(["over"] if is_incident else [])]
 
     def save_model(
         self, request: HttpRequest, obj: ServiceNote, form: ModelForm[ServiceNote], change: bool

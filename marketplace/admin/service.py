@@ -36,7 +36,7 @@ UPSTREAMS_MAX = 16  # Each new one is a question to the name service.
 UPSTREAM_FIELD = re.compile(r"upstreams-\d+-url")
 SECRET_FIELDS = ("new_tls_key", "new_credential")
 REFUSALS = "apicharge_refusals"
-PRESENTED = ("name", "slug", "category", "tagline", "description")
+PRESENTED = ("name", "slug", "category", "tagline", "description", "refunds")
 FROM_PAGES: FieldOptions = {"fields": ["allowed_origins"], "classes": ["collapse"]}
 STAFF_FIELDS: FieldOptions = {"fields": ["host", "root_path"], "classes": ["collapse"]}
 

@@ -125,6 +125,7 @@ class ServiceForm(ReachingForm):
             "name",
             "slug",
             "tagline",
+            "refunds",
             "description",
             "tags",
             "protocols",

@@ -42,6 +42,10 @@ PASSPHRASES = {
 }
 
 
+ACCOUNT_EXPLORERS = {
+    "testnet": "https://stellar.expert/explorer/testnet/account/{account}",
+    "pubnet": "https://stellar.expert/explorer/public/account/{account}",
+}
 EXPLORERS = {
     "testnet": "https://stellar.expert/explorer/testnet/tx/{transaction}",
     "pubnet": "https://stellar.expert/explorer/public/tx/{transaction}",

@@ -85,6 +85,15 @@ class Service(Reached, Guarded):
         max_length=140, validators=[ONE_LINE], help_text="One line, shown on the card."
     )
     description = models.TextField(blank=True, max_length=20_000, help_text="Markdown.")
+    refunds = models.CharField(
+        "refund rule",
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[ONE_LINE],
+        help_text="Your promise, shown with your plans, such as: all of it, before the first call.",
+    )
     state = models.CharField(max_length=9, choices=State, default=State.DRAFT)
     visibility = models.CharField(
         max_length=8, choices=Visibility, default=Visibility.PUBLIC, help_text="Once published."

@@ -13,6 +13,7 @@ from marketplace.models.providers import Category
 UNKNOWN_MS = 2**31 - 1
 """In the place of a latency that was not measured: it sorts last."""
 NO_PRICE = 2**63 - 1
+BUYERS_MIN = 10
 
 
 class Standing(models.Model):
@@ -55,6 +56,9 @@ class Standing(models.Model):
     down_since = models.DateTimeField(null=True)
 
     buyers = models.PositiveIntegerField(default=0, help_text="Distinct, of all time.")
+    repeat_buyers = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Of these, who bought more than once."
+    )
     recent_buyers = models.PositiveIntegerField(default=0, help_text="Of the last 30 days.")
     popularity = models.BigIntegerField(default=0)
     rating = models.PositiveSmallIntegerField(default=0, help_text="Mean, in hundredths.")
@@ -94,6 +98,13 @@ class Standing(models.Model):
 
     def __str__(self) -> str:
         return f"standing of {self.service_id}"
+
+    @property
+    def repeat_share(self) -> str:
+        """Of the buyers; of few of them it says nothing."""
+        if self.buyers < BUYERS_MIN:
+            return ""
+        return f"{100 * self.repeat_buyers // self.buyers} %"
 
 
 class CheapestPrice(models.Model):

@@ -22,5 +22,8 @@ def test_each_buyer_counts_with_the_last_purchase_that_cost_something() -> None:
     bought("5", "GD", 20, state="failed")
     bought("6", "GE", 20, route="a/c")
     bought("7", "GF", 20, route="z/z")
-    assert buyers_of(["a/b", "a/c"]) == {"a/b": {"GA": 30, "GB": 20}, "a/c": {"GE": 20}}
+    assert buyers_of(["a/b", "a/c"]) == {
+        "a/b": {"GA": (30, 2), "GB": (20, 1)},
+        "a/c": {"GE": (20, 1)},
+    }
     assert buyers_of([]) == {}

@@ -20,6 +20,7 @@ from marketplace.models import (
     Standing,
 )
 from marketplace.models.standing import UNKNOWN_MS
+from marketplace.rounds import Bought
 from tests.marketplace import shop
 from tests.marketplace.documents import WEATHER
 
@@ -180,14 +181,15 @@ def test_round_finds_what_escaped_and_who_bought() -> None:
     now_s, day_s = int(NOW.timestamp()), 86_400
     asked: list[list[str]] = []
 
-    def buyers_of(routes: Collection[str]) -> dict[str, dict[str, int]]:
+    def buyers_of(routes: Collection[str]) -> dict[str, dict[str, Bought]]:
         asked.append([*routes])
-        return {"weather/forecast": {"GA": now_s, "GB": now_s - 29 * day_s, "GC": 0}}
+        bought = {"GA": Bought(now_s, 2), "GB": Bought(now_s - 29 * day_s, 1), "GC": Bought(0, 9)}
+        return {"weather/forecast": bought}
 
     rounds.go_round(NOW, buyers_of)
     row = standing()
     assert asked == [["weather/forecast"]]
-    assert (row.buyers, row.recent_buyers, row.calls) == (3, 2, 7)
+    assert (row.buyers, row.repeat_buyers, row.recent_buyers, row.calls) == (3, 2, 2, 7)
     assert row.popularity == 2 * 2**40 + 7
     assert "zephyr" in row.service.words.rest
 

@@ -6,10 +6,11 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
 
 from marketplace import importing
 from marketplace.importing import Source
-from marketplace.models import Review, Service, ServiceNote
+from marketplace.models import Review, Service, ServiceNote, Standing
 from marketplace.presenting import ENDPOINTS_SHOWN
 from tests.marketplace import shop
 from tests.marketplace.documents import WEATHER
@@ -106,6 +107,25 @@ def test_an_unlisted_service_is_kept_from_robots_on_every_page(client: Client) -
         told = response.headers.get("X-Robots-Tag", "") + response.content.decode()
         assert "noindex" in told.partition("<body")[0]
     assert "/services/weather/" not in client.get("/providers/alba/").content.decode()
+
+
+def test_page_tells_what_speaks_for_the_provider(client: Client, settings: Settings) -> None:
+    settings.ACCOUNT_EXPLORER = "https://explorer.example/{account}"
+    service = shop.stall().route.service
+    page = client.get("/services/weather/").content.decode()
+    assert f'href="https://explorer.example/{service.provider.payout_address}"' in page
+    assert "bought again" not in page
+    assert "promise" not in page
+    Service.objects.update(refunds="all of it, before the first call <b>")
+    Standing.objects.update(buyers=12, repeat_buyers=5)
+    page = client.get("/services/weather/").content.decode()
+    assert "41 % of them bought again" in page
+    assert page.count("all of it, before the first call &lt;b&gt;") == 2
+    assert "counts only calls that" in page
+    checkout = client.get("/checkout/weather/forecast/?plan=Hour+pass").content.decode()
+    assert "all of it, before the first call &lt;b&gt;" in checkout
+    Standing.objects.update(buyers=9)
+    assert "bought again" not in client.get("/services/weather/").content.decode()
 
 
 @pytest.mark.parametrize("logged_in", [False, True])
