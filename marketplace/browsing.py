@@ -7,11 +7,11 @@ from itertools import chain
 from django.db.models import Q, QuerySet
 
 from marketplace.cards import Card, card
+from marketplace.finding import COUNT_MAX, find
 from marketplace.models import CheapestPrice, Service, ServiceQuerySet, Standing
-from marketplace.searching import Key, Order, Search, find
+from marketplace.searching import Key, Order, Search
 
 PAGE_SIZE = 24
-COUNT_MAX = 1_000
 FEATURED_MAX, MOST_USED_MAX, OF_MEMBERS_MAX = 6, 6, 48
 
 Found = tuple[int, Standing]
@@ -46,7 +46,7 @@ def page(search: Search, *, after: str, before: str) -> Page:
         rows.reverse()
     is_first = begin is None or (backwards is not None and not more)
     is_last = not more and backwards is None
-    total = len(rows) if is_first and is_last else _count(found.counted)
+    total = len(rows) if is_first and is_last else found.total or _count(found.counted)
     return Page(
         cards=_cards([row for _, row in rows], search.asset),
         previous="" if is_first or not rows else search.address(before=order.key(*rows[0])),

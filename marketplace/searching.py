@@ -1,8 +1,7 @@
-"""Which services a search finds, and in which order. The whole search is in the address.
+"""What is searched for, and in which order. The whole search is in the address.
 
 Each order walks an index by (column, service), so a page costs the same however deep it lies; the
-key of the last row shown is where the next page begins. Words are looked up in the database's own
-full-text index (see the migration), which differs by database; all else does not.
+key of the last row shown is where the next page begins. `finding.py` looks for it.
 """
 
 import re
@@ -12,14 +11,9 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db import connection
-from django.db.models import BooleanField, F, FilteredRelation, Q, QuerySet
-from django.db.models.expressions import RawSQL
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.domain import standings
-from marketplace.domain.words import asked
 from marketplace.models import Service, Standing
 
 SEARCH_LENGTH_MAX = 100
@@ -41,17 +35,8 @@ SUCCESSES = {"90": "90 %", "99": "99 %", "99.9": "99.9 %"}
 LATENCIES = {"50": "50 ms", "250": "250 ms", "1000": "1 s", "5000": "5 s"}
 PROTOCOLS: dict[str, str] = {name: str(label) for name, label in Service.Protocol.choices}
 REGIONS: dict[str, object] = dict(Service.Region.choices)
-OF_MODEL = {
-    "free": Q(has_free=True, has_paid=False),
-    "freemium": Q(has_free=True, has_paid=True),
-    "pass": Q(has_pass=True),
-    "usage": Q(has_usage=True),
-}
 KEY = re.compile(r"([01])\.(-?[0-9]{1,19})\.([0-9]{1,18})")
 INTEGER_MAX = 2**63 - 1
-FEW = 2_000
-FREQUENT = 100
-"""So many of a sample of 2 % say that words are frequent, without a look at all that have them."""
 
 
 class Key(NamedTuple):
@@ -164,108 +149,3 @@ class Search:
         if self.sort == "newest":
             return Order("listed_since_s", descending=True)
         return Order("popularity", descending=True)
-
-
-class Found(NamedTuple):
-    """In parts that are shown one after the other, each in the search's order."""
-
-    parts: list["QuerySet[Standing]"]
-    counted: list["QuerySet[Standing]"]
-    """What to count, in turn, until there are enough: some of all, then all."""
-
-
-def find(search: Search) -> Found:
-    rows = _filtered(search)
-    if not search.words:
-        return Found([rows], [rows])
-    words = asked(search.words)
-    if not words:
-        return Found([rows.none()], [])
-    anywhere = _having(words, names_only=False)
-    counted = [rows.filter(each) for each in (anywhere.some, anywhere.here) if each is not None]
-    if search.sort != "relevance":
-        return Found([rows.filter(anywhere.here)], counted)
-    named = _having(words, names_only=True).here
-    return Found([rows.filter(named), rows.filter(anywhere.here & ~named)], counted)
-
-
-def _filtered(search: Search) -> "QuerySet[Standing]":
-    found = Standing.objects.filter(_conditions(search), listed=True)
-    if search.asset:
-        in_asset = FilteredRelation("prices", condition=Q(prices__asset=search.asset))
-        found = found.annotate(price=in_asset).filter(price__isnull=False)
-    if search.asset and search.sort == "price":
-        found = found.annotate(order_value=F("price__per_hour"))
-    if search.protocol:
-        wanted = standings.bits([search.protocol], [*PROTOCOLS])
-        found = found.annotate(spoken=F("protocols").bitand(wanted)).filter(spoken__gt=0)
-    if search.region:
-        wanted = standings.bits([search.region], [*REGIONS])
-        found = found.annotate(there=F("regions").bitand(wanted)).filter(there__gt=0)
-    return found
-
-
-def _conditions(search: Search) -> Q:
-    wanted = OF_MODEL.get(search.model, Q())
-    if search.category:
-        wanted &= Q(category__slug=search.category)
-    if search.trial:
-        wanted &= Q(has_free=True)
-    if search.verified:
-        wanted &= Q(verified=True)
-    if search.success:
-        wanted &= Q(success__gte=round(float(search.success) * 100))
-    if search.latency:
-        wanted &= Q(p50_ms__lte=int(search.latency))
-    return wanted
-
-
-COLUMNS = {False: "everything", True: "names"}
-IN_POSTGRESQL = "SELECT service_id FROM marketplace_words WHERE {} @@ to_tsquery('apicharge', %s)"
-HERE_IN_POSTGRESQL = """(SELECT {} @@ to_tsquery('apicharge', %s) FROM marketplace_words
-    WHERE marketplace_words.service_id = marketplace_standing.service_id)"""
-SAMPLED_IN_POSTGRESQL = """SELECT 1 FROM marketplace_words TABLESAMPLE SYSTEM (2) REPEATABLE (1)
-    WHERE {} @@ to_tsquery('apicharge', %s) LIMIT %s"""
-IN_SQLITE = "SELECT rowid FROM marketplace_words_index WHERE marketplace_words_index MATCH %s"
-
-
-class Having(NamedTuple):
-    """The condition on a service; where many have the words, also one that some of them fulfil."""
-
-    here: Q
-    some: Q | None
-
-
-def _having(words: Sequence[str], *, names_only: bool) -> Having:
-    """With all of these words, or words that begin so. They are letters and digits.
-
-    Few are looked up at once: the planner takes such words for frequent ones, and would go through
-    all services to find them. Many it takes for few, and would sort all of them; PostgreSQL is
-    made to walk the order instead, row by row until there are enough, by a subquery of each row.
-    """
-    if connection.vendor != "postgresql":
-        query = " AND ".join(f'"{word}"*' for word in words)
-        query = f"{{name}} : ({query})" if names_only else query
-        found = _some(IN_SQLITE, query)
-        everything = Q(pk__in=RawSQL(IN_SQLITE, [query]))  # noqa: S611
-    else:
-        query, column = " & ".join(f"{word}:*" for word in words), COLUMNS[names_only]
-        here = HERE_IN_POSTGRESQL.format(column)
-        everything = Q(RawSQL(here, [query], output_field=BooleanField()))  # noqa: S611
-        if _are_frequent(SAMPLED_IN_POSTGRESQL.format(column), query):
-            return Having(everything, None)
-        found = _some(IN_POSTGRESQL.format(column), query)
-    some = Q(pk__in=found)
-    return Having(some, None) if len(found) <= FEW else Having(everything, some)
-
-
-def _are_frequent(statement: str, query: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [query, FREQUENT])
-        return len(cursor.fetchall()) == FREQUENT
-
-
-def _some(statement: str, query: str) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"{statement} LIMIT {FEW + 1}", [query])
-        return [int(service) for (service,) in cursor.fetchall()]
