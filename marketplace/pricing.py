@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
@@ -11,6 +12,10 @@ from marketplace import listing, publishing
 from marketplace.models import Route, RouteQuote
 
 State = RouteQuote.State
+
+
+class NotSold(ValueError):
+    """These terms cannot be sold; the message is for whoever wants to."""
 
 
 class NotADraft(ValueError):
@@ -49,6 +54,34 @@ def publish(draft: RouteQuote, now: datetime) -> RouteQuote:
         listing.refresh([draft.route.service_id])
     draft.refresh_from_db()
     return draft
+
+
+def copy(price: RouteQuote) -> RouteQuote:
+    """The same terms as a draft of their own, not saved."""
+    return RouteQuote(
+        route=price.route,
+        name=price.name,
+        amount=price.amount,
+        asset=price.asset,
+        access_seconds=price.access_seconds,
+        starts=price.starts,
+        charge=price.charge,
+        adjustable=price.adjustable,
+        meter=price.meter,
+        limits=price.limits,
+    )
+
+
+def sell_again(retired: RouteQuote, now: datetime) -> RouteQuote:
+    """The terms of an earlier version as the newest, in place of what is on sale."""
+    if retired.state != State.RETIRED:
+        raise NotSold(f"{retired} is not retired.")
+    if retired.route.removed_at is not None:
+        raise NotSold("Its route is gone.")
+    if retired.asset not in settings.CHAIN.assets:
+        raise NotSold(f"{retired.asset} is not paid with here any more.")
+    with transaction.atomic():
+        return publish(save_draft(copy(retired)), now)
 
 
 def retire(price: RouteQuote, now: datetime) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
@@ -20,7 +21,7 @@ from billing import vouchers
 from billing.models import Voucher
 from gateway.theme import moment
 from marketplace.admin import desk
-from marketplace.admin.scoping import OwnRowsAdmin
+from marketplace.admin.scoping import OwnRowsAdmin, seller
 from marketplace.models import Provider, RouteQuote
 
 DAYS = 30
@@ -77,6 +78,10 @@ class VoucherAdmin(OwnRowsAdmin[Voucher]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Voucher]:
         return super().get_queryset(request).select_related("provider")
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Who sells may give away; staff has nothing of its own to give."""
+        return seller(request) is not None and super().has_add_permission(request)
+
     def has_change_permission(self, _request: HttpRequest, _row: Voucher | None = None) -> bool:
         return False
 
@@ -93,10 +98,9 @@ class VoucherAdmin(OwnRowsAdmin[Voucher]):
         form_url: str = "",  # noqa: ARG002 - Django's signature
         extra_context: dict[str, object] | None = None,  # noqa: ARG002
     ) -> HttpResponse:
-        try:
-            provider = desk.shop_of(request)
-        except desk.NobodysShop:
-            return desk.choose(request, _("Vouchers"))
+        provider = seller(request)
+        if provider is None or not self.has_add_permission(request):
+            raise PermissionDenied
         form = VoucherForm(provider, request.POST or None)
         codes: list[str] = []
         if request.method == "POST" and form.is_valid():

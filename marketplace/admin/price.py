@@ -76,6 +76,8 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
     ) -> HttpResponse:
         if request.method == "POST" and "_retire" in request.POST:
             return self._retire(request, object_id)
+        if request.method == "POST" and "_again" in request.POST:
+            return self._sell_again(request, object_id)
         return super().change_view(request, object_id, form_url, extra_context)
 
     def render_change_form(
@@ -102,7 +104,7 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
     ) -> RouteQuote:
         price: RouteQuote = super().save_form(request, form, change)
         if change and price.state == State.PUBLISHED:
-            return _next_version_of(price)
+            return pricing.copy(price)
         return price
 
     def save_model(self, request: HttpRequest, obj: RouteQuote, form: Form, change: bool) -> None:
@@ -137,6 +139,20 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
             self.message_user(request, f"{price} is no longer sold.", messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:marketplace_routequote_changelist"))
 
+    def _sell_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Back to an earlier version: its terms as the newest one."""
+        price = self.get_object(request, object_id)
+        allowed = price is not None and self.has_view_permission(request, price)
+        if price is None or not allowed or not self.has_add_permission(request):
+            raise Http404
+        try:
+            newest = pricing.sell_again(price, timezone.now())
+        except pricing.NotSold as exc:
+            self.message_user(request, str(exc), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        self.log_addition(request, newest, f"Sells the terms of version {price.version} again.")
+        return self._saved(request, newest)
+
     @admin.display(description="price", ordering="amount")
     def shown_price(self, price: RouteQuote) -> str:
         return f"{plans.show_amount(price.amount)} {price.asset}" if price.amount else "Free"
@@ -148,19 +164,3 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
     @admin.display(description="limits")
     def shown_limits(self, price: RouteQuote) -> str:
         return ", ".join(limit.words() for limit in parse_limits(price.limits)) or "none"
-
-
-def _next_version_of(price: RouteQuote) -> RouteQuote:
-    """What the form made of a published price, as a draft of its own."""
-    return RouteQuote(
-        route=price.route,
-        name=price.name,
-        amount=price.amount,
-        asset=price.asset,
-        access_seconds=price.access_seconds,
-        starts=price.starts,
-        charge=price.charge,
-        adjustable=price.adjustable,
-        meter=price.meter,
-        limits=price.limits,
-    )

@@ -178,5 +178,7 @@ def test_provider_issues_codes_that_are_shown_once(price: RouteQuote) -> None:
     assert voucher.ended_at_s is not None
     staff = Client()
     staff.force_login(User.objects.create_superuser("staff"))
-    assert "?provider=alba" in staff.get(add).content.decode()
+    for address in (add, f"{add}?provider=alba"):
+        assert staff.post(address, form).status_code == 403
+    assert Voucher.objects.count() == 2
     cache.clear()

@@ -54,11 +54,15 @@ def test_no_cell_begins_a_formula_and_every_row_is_one(rows: list[list[str]]) ->
 
 
 @pytest.mark.parametrize("sizes", [[], [1], [2, 1], [1, 0, 3]])
-def test_json_in_pieces_is_one_array(sizes: list[int]) -> None:
+def test_json_in_pieces_is_one_array_or_a_line_for_each_row(sizes: list[int]) -> None:
     rows = [{"a": n, "b": "=1", "c": "not asked for"} for n in range(sum(sizes))]
-    written, done = head(Format.JSON, COLUMNS), 0
-    for size in sizes:
-        written += body(Format.JSON, COLUMNS, rows[done : done + size], first=not done)
-        done += size
-    told = json.loads(written + tail(Format.JSON))
-    assert told == [{"a": n, "b": "=1"} for n in range(sum(sizes))]
+    wanted = [{"a": n, "b": "=1"} for n in range(sum(sizes))]
+    for format_ in (Format.JSON, Format.JSONL):
+        written, done = head(format_, COLUMNS), 0
+        for size in sizes:
+            written += body(format_, COLUMNS, rows[done : done + size], first=not done)
+            done += size
+        written += tail(format_)
+        if format_ is Format.JSONL:
+            written = f"[{written.strip().replace(chr(10), ',')}]"
+        assert json.loads(written) == wanted

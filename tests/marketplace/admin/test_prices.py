@@ -3,7 +3,7 @@ from django.urls import reverse
 
 from gateway.models import GrantLedger, Snapshot
 from marketplace import pricing
-from marketplace.models import RouteQuote, Service
+from marketplace.models import Route, RouteQuote, Service
 from tests.marketplace import shop
 from tests.marketplace.admin.people import People, price_fields
 
@@ -187,6 +187,22 @@ def test_stop_selling_retires_and_a_retired_price_is_read_only(people: People) -
     answer = people.as_alba.post(change(people.sold), price_fields(price="1", _publish="1"))
     assert answer.status_code == 403
     assert versions(people.sold) == [(1, "retired", 2_500_000)]
+
+
+def test_terms_of_an_earlier_version_are_sold_again_by_one_button(people: People) -> None:
+    first = people.sold
+    people.as_alba.post(change(first), price_fields(price="9", _publish="1"))
+    assert "Sell these terms again" in people.as_alba.get(change(first)).content.decode()
+    assert people.as_bruno.post(change(first), {"_again": "1"}).status_code == 404
+    assert people.as_alba.post(change(first), {"_again": "1"}).status_code == 302
+    first.refresh_from_db()
+    third = RouteQuote.objects.get(route=first.route, state="published")
+    assert (first.state, third.version, third.limits) == ("retired", 3, first.limits)
+    assert (third.amount, third.access_seconds) == (first.amount, first.access_seconds)
+    people.as_alba.post(change(third), {"_again": "1"})
+    Route.objects.filter(pk=first.route_id).update(removed_at=shop.NOW)
+    people.as_alba.post(change(first), {"_again": "1"})
+    assert RouteQuote.objects.filter(route=first.route, name=first.name).count() == 3
 
 
 def test_price_of_an_unpublished_service_is_not_said_to_be_on_sale(people: People) -> None:
