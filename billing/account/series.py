@@ -8,8 +8,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
-from django.db.models import F, Subquery, Sum
-from django.db.models.functions import TruncHour
+from django.db.models import CharField, Count, F, Subquery, Sum
+from django.db.models.functions import Cast, Substr
 
 from billing.domain.burning import WINDOW_S, Used
 from billing.models import GrantDay, SummedUntil
@@ -96,14 +96,21 @@ def _by_minute(grant_id: str, since: datetime) -> tuple[Sums, Refused]:
 
 
 def _by_hour(grant_id: str, since: datetime) -> tuple[Sums, Refused]:
-    rows = UsageMinute.objects.filter(grant=grant_id, minute__gte=since)
-    moment = TruncHour("minute", tzinfo=UTC)
-    sums = rows.annotate(at=moment).values_list("at").annotate(*map(Sum, SUMS)).order_by()
-    done = {at: dict(zip(SUMS, counts, strict=True)) for at, *counts in sums}
+    """What is alike of an hour's minutes comes once. SQLite would truncate each in Python."""
+    written = Substr(Cast("minute", CharField()), 1, len("2026-11-21 18"))
+    rows = UsageMinute.objects.filter(grant=grant_id, minute__gte=since).annotate(hour=written)
+    sums = rows.values_list("hour").annotate(*map(Sum, SUMS)).order_by()
+    done = {_hour(hour): dict(zip(SUMS, counts, strict=True)) for hour, *counts in sums}
     refused: dict[datetime, Counter[str]] = {}
-    for at, reasons in rows.exclude(refusals={}).values_list("minute", "refusals"):
-        refused.setdefault(_beginning(at, By.HOUR), Counter()).update(reasons)
+    alike = rows.exclude(refusals={}).values_list("hour", "refusals").annotate(Count("pk"))
+    for hour, reasons, times in alike.order_by():
+        counted = {reason: count * times for reason, count in reasons.items()}
+        refused.setdefault(_hour(hour), Counter()).update(counted)
     return done, refused
+
+
+def _hour(written: str) -> datetime:
+    return datetime.fromisoformat(written).replace(tzinfo=UTC)
 
 
 def _by_day(grant_id: str, since: datetime) -> tuple[Sums, Refused]:

@@ -123,6 +123,18 @@ def test_day_of_a_grant_is_what_is_summed_up_and_what_is_not_yet(price: RouteQuo
     assert days() == unsummed
 
 
+def test_hours_of_a_grant_are_those_of_its_minutes(price: RouteQuote) -> None:
+    bought = customs.purchase(price, "buyer", NOW)
+    for minutes, refusals in ((0, {}), (5, {"rate-exceeded": 2}), (9, {"rate-exceeded": 2})):
+        customs.minute(price, NOW - timedelta(minutes=minutes), bought.pk, refusals=refusals)
+    shown = series(bought.pk, By.HOUR, now_s=NOW.timestamp())
+    assert [(point.at.hour, point.calls, point.refused) for point in shown.points[-3:]] == [
+        (10, 0, (0,)),
+        (11, 20, (4,)),
+        (12, 10, (0,)),
+    ]
+
+
 def test_days_that_were_summed_up_before_are_completed(price: RouteQuote) -> None:
     bought = customs.purchase(price, "buyer", NOW)
     for days in (0, 2):
