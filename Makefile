@@ -35,7 +35,7 @@ run: .venv/installed ## start everything on this machine and stay (PORT, H2_PORT
 test: .venv/developing ## all tests but the long ones and those in a browser
 	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-test-browser: .venv/developing ## people's ways through the site, in Chromium
+test-browser: .venv/developing ## every page and people's ways through the site, in Chromium
 	$(BIN)/pytest -m browser -n 2 --dist loadfile
 
 test-redis: .venv/developing ## the tests of the site's pages once more, with REDIS_URL set

@@ -3,6 +3,7 @@
 Giving the theme up, or another version that names things differently, is a change of this file.
 """
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     UserAddForm = forms.AdminUserCreationForm
     UserForm = forms.UserChangeForm
 else:
+    from unfold import fields as _fields
     from unfold.admin import ModelAdmin as _ModelAdmin
     from unfold.admin import TabularInline as _TabularInline
     from unfold.forms import AdminPasswordChangeForm as PasswordForm
@@ -41,6 +43,13 @@ else:
     class ModelAdmin(_Generic, _ModelAdmin): ...
 
     class TabularInline(_Generic, _TabularInline): ...
+
+    def _as_json(data: object, encoder: type[json.JSONEncoder] | None) -> SafeString:
+        written = json.dumps(data, sort_keys=True, indent=2, cls=encoder, ensure_ascii=False)
+        return format_html('<pre class="bytes" tabindex="0">{}</pre>', written)
+
+    # Its own has a style at each word, which the Content-Security-Policy lets no page have.
+    _fields.prettify_json = _as_json
 
 
 def moment(at_s: float | None) -> SafeString:

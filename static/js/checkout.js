@@ -3,7 +3,7 @@ import { base64url } from "./bytes.js";
 import { countDown } from "./counting-down.js";
 import { connected } from "./freighter.js";
 import { keep, newKey } from "./keys.js";
-import { acting, reveal } from "./saying.js";
+import { acting } from "./saying.js";
 import { opened } from "./test-wallet.js";
 
 const page = JSON.parse(document.getElementById("checkout-page").textContent);
@@ -65,7 +65,5 @@ form.addEventListener("submit", async (event) => {
   }
   form.submit();
 });
-
-reveal(form);
 for (const note of form.querySelectorAll("[data-insecure]")) note.hidden = window.isSecureContext;
 countDown(document.getElementById("countdown"), page);

@@ -6,7 +6,7 @@ import { accessToken } from "./deriving.js";
 import { follow } from "./following.js";
 import { connected, messageSignature, Refusal, signature } from "./freighter.js";
 import { forget, kept } from "./keys.js";
-import { acting, reveal, say } from "./saying.js";
+import { acting, say } from "./saying.js";
 import { held, signedWith } from "./test-wallet.js";
 
 const page = JSON.parse(document.getElementById("purchase-page").textContent);
@@ -41,7 +41,6 @@ const WAYS = {
 };
 
 function offerSigning() {
-  reveal(ways);
   const isOurs = held()?.address === page.buyer;
   document.getElementById("page-way").hidden = !isOurs;
   for (const button of ways.querySelectorAll("[data-way]")) {

@@ -37,7 +37,3 @@ export async function acting(button, act) {
     button.removeAttribute("aria-busy");
   }
 }
-
-export function reveal(inside) {
-  for (const element of inside.querySelectorAll("[data-needs-script]")) element.hidden = false;
-}

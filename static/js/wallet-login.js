@@ -1,7 +1,7 @@
 // Logs in with a wallet of this browser: fetches the text, has it signed, and sends the form.
 import { base64, joined, sha256, utf8 } from "./bytes.js";
 import { connected, messageSignature, Refusal } from "./freighter.js";
-import { acting, reveal } from "./saying.js";
+import { acting } from "./saying.js";
 import { opened, signedWith } from "./test-wallet.js";
 
 const page = JSON.parse(document.getElementById("wallet-page").textContent);
@@ -42,4 +42,3 @@ const WAYS = {
 for (const button of ways.querySelectorAll("[data-way]")) {
   button.addEventListener("click", () => acting(button, WAYS[button.dataset.way]));
 }
-reveal(ways);
