@@ -2,7 +2,8 @@
 
 Fills the database of DATABASE_URL if it is empty, has the figures made as the worker does each
 minute, then asks for each page in turn: queries, and the median and worst time that Django takes
-for it in one process, templates and all. Needs no server.
+for it in one process, templates and all; of which processor time (of this process alone, so without
+PostgreSQL's). Needs no server.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from django.core.management import call_command
 from django.db import connection
@@ -43,10 +45,16 @@ def pages() -> dict[str, str]:
         "word that a third have": "/?q=weather",
         "word that all have": "/?q=hour",
         "two words, by price": "/?q=weather+daily&sort=price",
+        "two words, by price in EURC": "/?q=weather+daily&sort=price&asset=EURC",
+        "two words, newest": "/?q=weather+daily&sort=newest",
+        "two words, fastest": "/?q=weather+daily&sort=latency",
+        "two words, most used": "/?q=weather+daily&sort=popularity",
+        "two words, newest of a category": "/?q=weather+daily&category=pro-apis&sort=newest",
         "words nobody has": "/?q=zyzzyva",
         "every filter": "/?category=pro-apis&model=usage&asset=USDC&protocol=sse&success=90"
         "&latency=250&trial=1&sort=price",
         "filter that few pass": "/?success=99.9&latency=50&sort=price",
+        "verified providers, of whom there are none": "/?verified=1",
         "region that few are in": "/?region=africa&sort=newest",
         "region that one in fifty is in": "/?region=oceania",
         "region and other filters": "/?region=africa&model=usage&asset=USDC&sort=price",
@@ -89,25 +97,39 @@ def keep_up() -> None:
     shops.analyse()
 
 
-def measure(client: Client, address: str) -> tuple[int, float, float, int]:
-    times = []
+class Measured(NamedTuple):
+    queries: int
+    median_ms: float
+    processor_ms: float
+    worst_ms: float
+    size: int
+
+    def __str__(self) -> str:
+        shown = [f"{value:.0f}" for value in self[:4]]
+        return " | ".join([*shown, f"{self.size / 1_000:.0f}"])
+
+
+def measure(client: Client, address: str) -> Measured:
+    walls, processor = [], []
     for _ in range(ROUNDS):
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         response = client.get(address)
-        times.append((time.perf_counter() - began) * 1_000)
+        walls.append((time.perf_counter() - began) * 1_000)
+        processor.append((time.process_time() - busy) * 1_000)
         assert response.status_code == 200, (address, response.status_code)
     with CaptureQueriesContext(connection) as queries:
         response = client.get(address)
-    return len(queries), statistics.median(times), max(times), len(response.content)
+    medians = statistics.median(walls), statistics.median(processor)
+    return Measured(len(queries), *medians, max(walls), len(response.content))
 
 
 def report(known: dict[str, str], client: Client, show: Callable[[str], None]) -> bool:
-    show(f"| page | queries | median ms | worst ms | kB |\n|---|{'---:|' * 4}")
+    show(f"| page | queries | median ms | processor ms | worst ms | kB |\n|---|{'---:|' * 5}")
     kept = True
     for name, address in known.items():
-        queries, median, worst, size = measure(client, address)
-        kept &= queries <= QUERIES_MAX and median <= MEDIAN_MS_MAX
-        show(f"| {name} | {queries} | {median:.0f} | {worst:.0f} | {size / 1_000:.0f} |")
+        found = measure(client, address)
+        kept &= found.queries <= QUERIES_MAX and found.median_ms <= MEDIAN_MS_MAX
+        show(f"| {name} | {found} |")
     return kept
 
 
