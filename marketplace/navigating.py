@@ -17,6 +17,7 @@ ICONS = {
     "ChannelAccount": "alt_route",
     "Discrepancy": "report",
     "EventCursor": "update",
+    "DomainProof": "domain_verification",
     "GatewayNode": "dns",
     "GrantLedger": "key",
     "GrantedToken": "token",
@@ -27,11 +28,13 @@ ICONS = {
     "Quote": "draw",
     "RecentCall": "call_made",
     "Refund": "undo",
+    "Review": "reviews",
     "Revocation": "block",
     "Route": "route",
     "RouteQuote": "sell",
     "Service": "api",
     "RefundRequest": "support_agent",
+    "ServiceNote": "campaign",
     "ServiceReport": "flag",
     "Snapshot": "photo_camera",
     "Suspension": "pause_circle",
@@ -42,9 +45,18 @@ ICONS = {
 }
 OTHER = "chevron_right"
 GROUPS = {
-    gettext_noop("Shop"): ("Service", "Route", "RouteQuote", "Voucher", "Provider", "Category"),
+    gettext_noop("Shop"): (
+        "Service",
+        "Route",
+        "RouteQuote",
+        "Voucher",
+        "Provider",
+        "DomainProof",
+        "Category",
+        "ServiceNote",
+    ),
     gettext_noop("What happens"): ("UsageMinute", "RecentCall"),
-    gettext_noop("Trust"): ("RefundRequest", "ServiceReport", "Suspension"),
+    gettext_noop("Trust"): ("Review", "RefundRequest", "ServiceReport", "Suspension"),
     gettext_noop("Money"): (
         "Purchase",
         "Payment",

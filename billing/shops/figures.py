@@ -27,6 +27,7 @@ DAY_S = 86_400
 Purchases = QuerySet[Purchase]
 CONSUMERS_MAX = PLANS_MAX = 8
 UNSUMMED_MAX = 5_000
+CENT = plans.UNIT // 100
 GRANTED = Q(state=State.GRANTED)
 
 
@@ -262,7 +263,8 @@ def _earned(rows: list[Row]) -> Iterable[tuple[str, str]]:
     for row in rows:
         if row.earned:
             sums[row.asset_code] = sums.get(row.asset_code, 0.0) + row.earned
-    return ((asset, plans.show_amount(int(sum_))) for asset, sum_ in sums.items())
+    cents = ((asset, int(sum_) // CENT * CENT) for asset, sum_ in sums.items())
+    return ((asset, plans.show_amount(amount)) for asset, amount in cents)
 
 
 def _plans(rows: list[Row]) -> list[PlanSold]:
