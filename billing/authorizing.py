@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from billing import conf, nudging, submitting
+from billing import capping, conf, nudging, submitting
 from billing.domain import freebies, logins
 from billing.domain.errors import (
     AlreadyAuthorized,
@@ -51,6 +51,10 @@ def _store(purchase: Purchase, authorization: Authorization, *, now_s: float) ->
             raise TooMany(problem, retry_after_s=3600)
         if purchase.amount == 0 and now_s > purchase.expires_at_s:
             raise PurchaseEnded("The quote has expired: get a new one.")
+        if purchase.amount:
+            caps = capping.caps_on(purchase.owner_id, purchase.buyer, purchase.asset)
+            held = caps.select_for_update()
+            capping.hold_to(held, purchase.amount, purchase.asset_code, now_s=now_s)
         moved = move(
             purchase.pk,
             Event.AUTHORIZE,

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from billing.account import viewing
+from billing.account.caps import caps_of
 from billing.account.pages import private
 from billing.account.viewing import Viewer, viewer
 from billing.domain import sheets
@@ -100,6 +101,8 @@ def spending(request: HttpRequest) -> HttpResponse:
     now_s = time.time()
     who = viewer(request, now_s=now_s)
     context = {"who": who, "spent": _spent(who, now_s=now_s), "days": DAYS}
+    if who.user is not None:
+        context["caps"] = caps_of(who.user, now_s=now_s)
     return render(request, "billing/account/spending.html", context)
 
 

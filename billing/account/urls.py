@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.account import acts, entering, notices, pages, receipts
+from billing.account import acts, caps, entering, notices, pages, receipts
 
 app_name = "dashboard"
 GRANT = "grants/<str:grant_id>/"
@@ -17,6 +17,7 @@ urlpatterns = [
     path("receipts/", receipts.listed, name="receipts"),
     path("receipts.csv", receipts.sheet, name="receipts-csv"),
     path("spending/", receipts.spending, name="spending"),
+    path("spending/cap/", caps.change, name="spending-cap"),
     path("notices/", notices.settings, name="notices"),
     path("notices/webhooks/", notices.add, name="add-webhook"),
     path("notices/webhooks/<int:pk>/", notices.webhook, name="webhook"),

@@ -134,6 +134,10 @@ class InsufficientBalance(CannotPay):
     slug, title = "insufficient-balance", "The buyer's balance is too low"
 
 
+class OverCap(Unprocessable):
+    slug, title = "over-spending-cap", "It is more than the buyer's account allows to be spent"
+
+
 class PayeeCannotReceive(CannotPay):
     slug, title = "payee-cannot-receive", "The provider cannot receive this asset"
 

@@ -6,6 +6,7 @@ keys and digests are hex.
 """
 
 from billing.models.audit import AuditEntry, AuditHead
+from billing.models.caps import SpendingCap
 from billing.models.discrepancies import Discrepancy
 from billing.models.handing_over import HandOver
 from billing.models.letters import Letter
@@ -32,4 +33,4 @@ __all__ += ["Redemption", "Voucher"]
 __all__ += ["GrantDay", "Outage", "RouteDay", "ShopNotice", "SummedUntil"]
 __all__ += ["Letter", "Purchase", "Refund", "WebhookDelivery", "WebhookEndpoint"]
 __all__ += ["HandOver", "RefundRequest", "ServiceReport"]
-__all__ += ["FirstUsesSeen", "Notice", "NoticeChoice"]
+__all__ += ["FirstUsesSeen", "Notice", "NoticeChoice", "SpendingCap"]

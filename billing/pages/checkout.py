@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from billing import conf, instructing
+from billing import capping, conf, instructing
 from billing.api import bodies
 from billing.api.endpoint import client_network
 from billing.domain.errors import BadRequest, BillingError, QuoteExpired, QuoteInvalid
@@ -129,6 +129,10 @@ def _begin(request: HttpRequest, found: Shelf, *, now_s: float) -> Purchase:
         raise QuoteInvalid("This plan is not on sale any more.")
     if asked.get("again") != "1" and (bought := _bought(request, quote, buyer)):
         raise AlreadyBought(bought)
+    if quote.amount and request.user.is_authenticated:
+        # Of who is here alone: whose account `buyer` is has not been shown yet.
+        caps = capping.caps_on(request.user.pk, "", quote.sac)
+        capping.hold_to(caps, quote.amount, quote.asset, now_s=now_s)
     wish = Wish(quote, buyer, access_key_of(asked, buyer), client_network(request))
     # Sent twice, by a double click or by going back: the same purchase.
     own = Purchase.objects.filter(pk__in=request.session.get(BEGUN, []))

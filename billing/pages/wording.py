@@ -40,6 +40,11 @@ TROUBLES: Mapping[str, Trouble] = {
         _("Top it up, choose a smaller plan, or pay from another account. Nothing was taken."),
         "funds",
     ),
+    "over-spending-cap": Trouble(
+        _("This is more than you allow to be spent"),
+        _("You have set a limit under Spending in your account. Nothing was taken."),
+        "again",
+    ),
     "payee-cannot-receive": Trouble(
         _("The provider cannot receive this asset at present"),
         _("This is theirs to mend. Nothing was taken; try again later or choose another asset."),

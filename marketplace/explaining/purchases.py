@@ -179,6 +179,14 @@ PURCHASES = [
         "Add funds or choose a cheaper plan.",
     ),
     Explained(
+        "over-spending-cap",
+        422,
+        "It is more than the buyer's account allows to be spent",
+        "The buyer's account on this site has a limit for what is spent in 30 days, and this "
+        "purchase would pass it.",
+        "Change the limit under Spending in the account, wait, or choose a cheaper plan.",
+    ),
+    Explained(
         "payee-cannot-receive",
         422,
         "The provider cannot receive this asset",

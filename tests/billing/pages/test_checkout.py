@@ -9,9 +9,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
+from accounts.models import Wallet
 from billing import instructing
 from billing.domain import errors
-from billing.models import Purchase
+from billing.models import Purchase, SpendingCap
 from gateway.domain import jws
 from marketplace import pricing, quoting
 from marketplace.domain import chains
@@ -160,6 +161,46 @@ def test_too_many_open_purchases_say_so(till: Till) -> None:
     answer = till.browser.post(CHECKOUT, form)
     assert answer.status_code == 429
     assert "too many open purchases" in text(answer)
+
+
+def test_no_more_is_bought_than_its_owner_allows(till: Till) -> None:
+    user = User.objects.create_user("carla")
+    till.browser.force_login(user)
+    cap = {"asset": "USDC", "amount": "0.3"}
+    assert "as much as I sign for" in text(till.browser.get("/account/spending/"))
+    till.browser.post("/account/spending/cap/", cap)
+    first = till.paid()
+    page = text(till.browser.get("/account/spending/"))
+    assert 'value="0.30"' in page
+    assert "0.25 of 0.30 spent" in page
+    again = {"buyer": BUYER.address, "digest": till.digest(), "again": "1"}
+    refused = till.browser.post(CHECKOUT, again)
+    assert refused.status_code == 422
+    assert "This is more than you allow to be spent" in text(refused)
+    # Begun by somebody else, with the same wallet: once it is known whose it is, it is held to.
+    till.browser.logout()
+    till.begin(again="1")
+    second = Purchase.objects.exclude(pk=first.pk).get()
+    Wallet.objects.create(user=user, address=BUYER.address)
+    with pytest.raises(errors.OverCap):
+        till.shop.authorize(second)
+    second.refresh_from_db()
+    assert (second.state, second.authorization) == ("instructed", "")
+    till.browser.force_login(user)
+    for wrong in ({"asset": "USDC", "amount": "x"}, {"asset": "GOLD", "amount": "1"}):
+        till.browser.post("/account/spending/cap/", wrong)
+        assert SpendingCap.objects.get().amount == 3_000_000
+    till.browser.post("/account/spending/cap/", cap | {"amount": ""})
+    till.shop.authorize(second)
+    second.refresh_from_db()
+    assert second.state == "authorized"
+
+
+@pytest.mark.django_db
+def test_spending_cap_is_set_by_who_is_logged_in(client: Client) -> None:
+    assert client.post("/account/spending/cap/", {"asset": "USDC"}).status_code == 302
+    assert client.get("/account/spending/cap/").status_code in {302, 405}
+    assert not SpendingCap.objects.exists()
 
 
 @pytest.mark.parametrize(
