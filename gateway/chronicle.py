@@ -111,6 +111,7 @@ class Chronicle:
                 None if answered_at is None else answered_at - exchange.began_at,
                 (status is not None and status >= ERROR_MIN)
                 or (end is not COMPLETED and end in UPSTREAM_FAILURES),
+                found.token.client_id,
             )
         )
 

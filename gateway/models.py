@@ -234,6 +234,7 @@ class RecentCall(models.Model):
     credits = models.BigIntegerField()
     messages = models.BigIntegerField()
     answered_in_ms = models.PositiveIntegerField(null=True, help_text="Until the answer began.")
+    token = models.CharField(max_length=64, default="", db_default="", help_text="The client's.")
 
     class Meta:
         indexes = [

@@ -55,7 +55,7 @@ class ReportForm(forms.ModelForm):  # type: ignore[type-arg] # Generic to the ch
 def revoke(request: HttpRequest, grant_id: str) -> HttpResponse:
     now_s = time.time()
     who, purchase = _of_owner(request, grant_id, now_s=now_s)
-    form = RevokeForm(request.POST or None)
+    form = RevokeForm(request.POST or None, initial={"token": request.GET.get("token", "")})
     if request.method == "POST" and form.is_valid():
         token_id = form.cleaned_data["token"].strip()
         withdrawing.withdraw(purchase.pk, token_id, actor=named(who), now_s=now_s)

@@ -1,5 +1,6 @@
 """The latest calls of a grant, and why they ended as they did."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,16 @@ class CallLine:
     answered_in_ms: int | None
     problem: str  # The slug that its address explains, or nothing.
     why: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSeen:
+    """An access token that the latest calls came with."""
+
+    id: str
+    last: datetime
+    calls: int
 
 
 def latest(grant_id: str) -> list[CallLine]:
@@ -42,4 +53,14 @@ def _line(row: RecentCall) -> CallLine:
         answered_in_ms=row.answered_in_ms,
         problem=problem.slug if problem else "",
         why=problem.title if problem else why,
+        token=row.token,
     )
+
+
+def tokens_of(calls: Sequence[CallLine]) -> list[TokenSeen]:
+    """The latest first; those without an id cannot be told apart."""
+    seen: dict[str, list[CallLine]] = {}
+    for call in calls:
+        if call.token:
+            seen.setdefault(call.token, []).append(call)
+    return [TokenSeen(token, of[0].at, len(of)) for token, of in seen.items()]

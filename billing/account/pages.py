@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from billing import reviewing
 from billing.account import renewing, viewing
-from billing.account.calls import latest
+from billing.account.calls import latest, tokens_of
 from billing.account.cards import card, cards
 from billing.account.series import By, series, used_in
 from billing.account.viewing import ACTIVE, OVER, WAITING, Viewer, viewer
@@ -73,10 +73,12 @@ def grant(request: HttpRequest, grant_id: str) -> HttpResponse:
     purchase = own(who, grant_id, now_s=now_s)
     plan = renewing.newest_of_plan(purchase)
     lately = series(grant_id, By.MINUTE, now_s=now_s)
+    calls = latest(purchase.pk)
     used = used_in(lately, now_s=now_s)
     context = {
         "card": card(purchase, used, plan.route if plan else None, now_s=now_s),
-        "calls": latest(purchase.pk),
+        "calls": calls,
+        "tokens": tokens_of(calls) if who.owns(purchase) else [],
         "series": lately,
         "purchase": purchase,
         "owns": who.owns(purchase),

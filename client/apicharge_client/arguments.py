@@ -1,6 +1,7 @@
 """What the command line takes."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import NoReturn
 
@@ -70,8 +71,15 @@ def _token(token: argparse.ArgumentParser) -> None:
     token.add_argument("--seconds", type=int, default=60)
     token.add_argument("--method", action="append", metavar="METHOD")
     token.add_argument("--path", metavar="/PREFIX")
+    token.add_argument("--name", type=_name, help="by which it is seen, and revoked alone")
     token.add_argument("--manage", action="store_true", help="to revoke; opens no route")
     token.add_argument("--sep53", action="store_true", help="signed as wallets sign messages")
+
+
+def _name(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", text) is None:
+        raise argparse.ArgumentTypeError("a name has 1 to 64 letters, digits and . _ : -")
+    return text
 
 
 def _budget(text: str) -> str:

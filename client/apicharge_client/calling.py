@@ -72,7 +72,9 @@ def token(grant: Grant, arguments: argparse.Namespace, now_s: float) -> str:
     seconds = tokens.MANAGE_SECONDS if arguments.manage else arguments.seconds
     expires_at = int(now_s) + seconds
     if arguments.sep53:
-        return tokens.derive_sep53(grant.token, key, expires_at=expires_at, path=arguments.path)
+        return tokens.derive_sep53(
+            grant.token, key, expires_at=expires_at, path=arguments.path, name=arguments.name
+        )
     return tokens.derive(
         grant.token,
         key,
@@ -80,6 +82,7 @@ def token(grant: Grant, arguments: argparse.Namespace, now_s: float) -> str:
         methods=arguments.method,
         path=arguments.path,
         act="manage" if arguments.manage else None,
+        name=arguments.name,
     )
 
 

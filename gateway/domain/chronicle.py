@@ -37,9 +37,11 @@ class Call(NamedTuple):
     answered_in_s: float | None
     """From the admission to the first byte of the answer."""
     upstream_failed: bool
+    token: str | None = None
+    """The id that the client gave its access token."""
 
 
-Fields = tuple[float, str, str, int | None, str, int, int, int, int, float | None, bool]
+Fields = tuple[float, str, str, int | None, str, int, int, int, int, float | None, bool, str | None]
 """Those of a Call, in their order: a plain tuple is made in a third of the time."""
 Whose = tuple[str, str, int]
 """A grant's id, or nothing, a route's, and its provider's."""
@@ -73,7 +75,7 @@ class Line:
         return [Call._make(fields) for fields in self.last]
 
     def called(self, call: Fields) -> None:
-        _, _, _, _, _, up, down, cost, messages, seconds, failed = call
+        _, _, _, _, _, up, down, cost, messages, seconds, failed, _ = call
         self.calls += 1
         self.bytes_down += down
         if up:

@@ -142,6 +142,7 @@ def _recent(key: Key, call: Call) -> RecentCall:
         credits=call.credits,
         messages=call.messages,
         answered_in_ms=None if seconds is None else int(seconds * 1_000),
+        token=call.token or "",
     )
 
 

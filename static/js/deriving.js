@@ -12,12 +12,14 @@ const decode = (text) =>
   Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
 
 // `grant` is the granted access token, `accessKey` the 32 secret bytes of its key in base64url.
-// The token lives for `seconds`, or until `expiresAt`; `path` and `methods` narrow it.
-export async function accessToken({ grant, accessKey, seconds = 60, expiresAt, path, methods }) {
+// The token lives for `seconds`, or until `expiresAt`; `path` and `methods` narrow it. By its `name`
+// it is told from others, and can be revoked alone.
+export async function accessToken({ grant, accessKey, seconds = 60, expiresAt, path, methods, name }) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytesOf(grant)));
   const claims = {
     exp: expiresAt ?? Math.floor(Date.now() / 1000) + seconds,
     grant: Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+    jti: name,
     methods,
     path,
   };

@@ -16,6 +16,7 @@ async function make(form) {
     expiresAt,
     path: asked.get("path") || undefined,
     methods: asked.get("read") ? ["GET", "HEAD"] : undefined,
+    name: asked.get("name") || undefined,
   });
 }
 

@@ -30,7 +30,9 @@ def test_sep53_token_is_the_vector() -> None:
 
 
 def test_gateway_reads_the_scope() -> None:
-    token = tokens.derive(GRANTED, KEY, expires_at=NOW, methods=["get", "HEAD"], path="/a")
+    token = tokens.derive(
+        GRANTED, KEY, expires_at=NOW, methods=["get", "HEAD"], path="/a", name="ci"
+    )
     access = read(token, KEYS)
     assert isinstance(access, AccessToken)
     assert (access.methods, access.path) == (frozenset({"GET", "HEAD"}), "/a")

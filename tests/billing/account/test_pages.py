@@ -110,8 +110,11 @@ def test_grant_page_says_how_it_was_used_and_why_calls_were_refused(carla: Buyer
         bytes_down=0,
         credits=0,
         messages=0,
+        token="ci",
     )
     page = text(carla.client, page_of(purchase))
+    assert 'revoke/?token=ci"' in page
+    assert 'value="ci"' in text(carla.client, page_of(purchase, "revoke/?token=ci"))
     assert 'data-value="1500"' in page
     assert "quota-exhausted" in page
     assert '<a href="/problems/quota-exhausted/">The grant is used up</a>' in page

@@ -170,9 +170,11 @@ def test_token_that_a_page_derives_is_one_of_the_grant(till: Till, tmp_path: Pat
         "path": "/v1",
         "methods": ["GET"],
         "seconds": 60,
+        "name": "ci",
     }
     token = tokens.read(run(tmp_path, code, given), keys.verifying())
     assert isinstance(token, AccessToken), token
+    assert token.client_id == "ci"
     admitted = {"issuer": settings.ORIGIN, "route": bought.route, "now_s": time.time()}
     assert tokens.admit(token, method="GET", path="/v1/x", **admitted) is None
     assert tokens.admit(token, method="POST", path="/v1/x", **admitted) is not None

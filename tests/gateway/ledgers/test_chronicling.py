@@ -13,7 +13,7 @@ from gateway.models import RecentCall, UsageMinute, UsageWriter
 
 pytestmark = pytest.mark.usefixtures("database")
 KEY = Key(29_000_000, "9f" * 32, "files/all", 7)
-CALL = Call(KEY.minute * 60 + 5.5, "GET", "/a", 200, "completed", 1, 2, 3, 4, 0.004, False)
+CALL = Call(KEY.minute * 60 + 5.5, "GET", "/a", 200, "completed", 1, 2, 3, 4, 0.004, False, "ci")
 
 
 def entry(key: Key = KEY, calls: int = 1, **changes: object) -> Entry:
@@ -108,6 +108,7 @@ def test_recent_call_says_how_it_went(books: Books) -> None:
     call = RecentCall.objects.get(grant=KEY.grant_id)
     assert call.at == datetime.fromtimestamp(CALL.at_s, UTC)
     assert (call.method, call.path, call.status, call.end) == ("GET", "/a", 200, "completed")
+    assert call.token == "ci"
     assert (call.bytes_up, call.bytes_down, call.credits, call.messages) == (1, 2, 3, 4)
     assert (call.answered_in_ms, call.route) == (4, "files/all")
     cut = RecentCall.objects.get(grant="ab" * 32)
