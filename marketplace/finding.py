@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import BooleanField, F, FilteredRelation, Q, QuerySet
+from django.db.models import BooleanField, Exists, F, FilteredRelation, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.lookups import GreaterThan
 
 from marketplace.domain import standings
 from marketplace.domain.words import asked
-from marketplace.models import Standing
+from marketplace.models import CheapestPrice, Standing
 from marketplace.searching import PROTOCOLS, REGIONS, Search
 
 OF_MODEL = {
@@ -53,14 +53,6 @@ class Found(NamedTuple):
     """Where it is known already."""
 
 
-class Passing(NamedTuple):
-    """What passes the filters."""
-
-    rows: Rows
-    total: int | None = None
-    is_few: bool = False
-
-
 class Having(NamedTuple):
     """The condition on a service; where many have the words, also one that some of them fulfil."""
 
@@ -69,43 +61,48 @@ class Having(NamedTuple):
     is_few: bool
 
 
+class Passing(NamedTuple):
+    """What passes the filters, and what is still to be asked of it."""
+
+    rows: Rows
+    here: Q
+    total: int | None = None
+
+
 def find(search: Search) -> Found:
-    if not search.words:
-        passing = _passing(search)
-        return Found([passing.rows], [passing.rows], passing.total)
     words = asked(search.words)
-    if not words:
+    if search.words and not words:
         return Found([Standing.objects.none()], [])
-    anywhere = _having(words, names_only=False)
-    passing = Passing(_filtered(search)) if anywhere.is_few else _passing(search)
-    if passing.is_few:
-        both = list(passing.rows.filter(anywhere.here).values_list("pk", flat=True))
-        rows = _priced(Standing.objects.filter(pk__in=both), search)
-        return Found(_in_parts(search, rows, words, Q()), [], len(both))
-    conditions = [each for each in (anywhere.some, anywhere.here) if each is not None]
-    counted = [passing.rows.filter(each) for each in conditions]
-    return Found(_in_parts(search, passing.rows, words, anywhere.here), counted)
-
-
-def _in_parts(search: Search, rows: Rows, words: Sequence[str], anywhere: Q) -> list[Rows]:
+    anywhere = _having(words, names_only=False) if words else Having(Q(), None, is_few=False)
+    is_looked_at = search.filters and not anywhere.is_few
+    passing = (
+        _look(search, anywhere.here) if is_looked_at else Passing(_filtered(search), anywhere.here)
+    )
+    rows, here, total = passing
+    conditions = [here] if anywhere.some is None else [anywhere.some, here]
+    counted = [rows.filter(each) for each in conditions]
     if search.sort != "relevance":
-        return [rows.filter(anywhere)]
+        return Found([rows.filter(here)], counted, total)
     named = _having(words, names_only=True).here
-    return [rows.filter(named), rows.filter(anywhere & ~named)]
+    return Found([rows.filter(named), rows.filter(here & ~named)], counted, total)
 
 
-def _passing(search: Search) -> Passing:
+def _look(search: Search, here: Q) -> Passing:
+    """At what passes the filters and has the words, until it is clear whether that is few.
+
+    On SQLite in the order in which rows lie, or it takes some index and looks for each row anew.
+    """
     conditions = _conditions(search)
+    found = Standing.objects.filter(conditions, here, listed=True).values_list("pk", flat=True)
     if not conditions:
-        return Passing(_filtered(search))
-    found = Standing.objects.filter(conditions, listed=True).values_list("pk", flat=True)
-    if connection.vendor == "sqlite":  # Else it may take some index, and look for each row anew.
+        found = found.filter(prices__asset=search.asset)
+    elif connection.vendor == "sqlite":
         found = found.order_by(RawSQL("marketplace_standing.rowid", []))
     some = list(found[: COUNT_MAX + 1])
-    total = None if search.asset else len(some)
+    total = None if search.asset and conditions else len(some)
     if len(some) > COUNT_MAX:
-        return Passing(_filtered(search), total)
-    return Passing(_priced(Standing.objects.filter(pk__in=some), search), total, is_few=True)
+        return Passing(_filtered(search), here, total)
+    return Passing(_priced(Standing.objects.filter(pk__in=some), search), Q(), total)
 
 
 def _filtered(search: Search) -> Rows:
@@ -113,12 +110,15 @@ def _filtered(search: Search) -> Rows:
 
 
 def _priced(found: Rows, search: Search) -> Rows:
-    if search.asset:
+    """Joined only where prices are the order: SQLite would go by them, and sort all."""
+    if not search.asset:
+        return found
+    if search.sort == "price":
         in_asset = FilteredRelation("prices", condition=Q(prices__asset=search.asset))
-        found = found.annotate(price=in_asset).filter(price__isnull=False)
-    if search.asset and search.sort == "price":
-        found = found.annotate(order_value=F("price__per_hour"))
-    return found
+        joined = found.annotate(price=in_asset).filter(price__isnull=False)
+        return joined.annotate(order_value=F("price__per_hour"))
+    prices = CheapestPrice.objects.filter(standing=OuterRef("pk"), asset=search.asset)
+    return found.filter(Exists(prices))
 
 
 def _conditions(search: Search) -> Q:
