@@ -131,7 +131,7 @@ def _prices(chance: random.Random, now: datetime) -> None:
 def _usage(count: int, chance: random.Random, now: datetime) -> None:
     some = Service.objects.order_by("pk").values_list("pk", "slug", "provider")[: USED * 50 : 50]
     sold = list(some)
-    grants = {pk: [_grant(pk, number) for number in range(GRANTS)] for pk, _, _ in sold}
+    grants = {pk: [grant(pk, number) for number in range(GRANTS)] for pk, _, _ in sold}
     weights = [1 / (rank + 1) for rank in range(len(sold))]
     latest = now.replace(second=0, microsecond=0)
     seen: set[tuple[int, str]] = set()
@@ -155,7 +155,7 @@ def _usage(count: int, chance: random.Random, now: datetime) -> None:
             cursor.executemany(USAGE, chunk)
 
 
-def _grant(service: int, number: int) -> str:
+def grant(service: int, number: int) -> str:
     return hashlib.sha256(f"{service} {number}".encode()).hexdigest()
 
 

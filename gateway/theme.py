@@ -40,7 +40,8 @@ else:
         def __class_getitem__(cls, _: object) -> type[Self]:
             return cls
 
-    class ModelAdmin(_Generic, _ModelAdmin): ...
+    class ModelAdmin(_Generic, _ModelAdmin):
+        list_per_page = 50  # The theme's rows are large.
 
     class TabularInline(_Generic, _TabularInline): ...
 

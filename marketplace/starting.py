@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from gateway.domain.limits import parse_limits
@@ -35,26 +36,36 @@ class Step:
 
 def steps(provider: Provider, service: Service | None) -> list[Step]:
     """In their order; a step that needs a service is open while there is none."""
-    of = {"service": service} if service is not None else {"service": None}
-    prices = RouteQuote.objects.filter(route__service=service, route__removed_at=None)
-    live = prices.exclude(state=State.RETIRED)
+    has = _parts(service)
     published = service is not None and service.state == Service.State.PUBLISHED
     return [
         Step("profile", _("Say who you are"), bool(provider.about)),
         Step("domain", _("Prove that a domain is yours"), provider.is_verified, optional=True),
         Step("payout", _("Check that you can be paid"), bool(provider.payout_address)),
         Step("service", _("Name your service"), service is not None),
-        Step("upstream", _("Say where your API is"), Upstream.objects.filter(**of).exists()),
-        Step(
-            "document",
-            _("Import its OpenAPI document"),
-            ApiDocument.objects.filter(**of).exists(),
-            optional=True,
-        ),
-        Step("routes", _("Choose what is sold"), Route.objects.standing().filter(**of).exists()),
-        Step("prices", _("Put a price on it"), live.exists()),
-        Step("published", _("Publish"), published and live.filter(state=State.PUBLISHED).exists()),
+        Step("upstream", _("Say where your API is"), "upstream" in has),
+        Step("document", _("Import its OpenAPI document"), "document" in has, optional=True),
+        Step("routes", _("Choose what is sold"), "route" in has),
+        Step("prices", _("Put a price on it"), "price" in has),
+        Step("published", _("Publish"), published and "on sale" in has),
     ]
+
+
+def _parts(service: Service | None) -> set[str]:
+    """What there is of it, in one query."""
+    if service is None:
+        return set()
+    prices = RouteQuote.objects.filter(route__service=OuterRef("pk"), route__removed_at=None)
+    parts = {
+        "upstream": Upstream.objects.filter(service=OuterRef("pk")),
+        "document": ApiDocument.objects.filter(service=OuterRef("pk")),
+        "route": Route.objects.standing().filter(service=OuterRef("pk")),
+        "price": prices.exclude(state=State.RETIRED),
+        "on sale": prices.filter(state=State.PUBLISHED),
+    }
+    asked = {f"has_{number}": Exists(rows) for number, rows in enumerate(parts.values())}
+    found = Service.objects.filter(pk=service.pk).annotate(**asked).values_list(*asked).first()
+    return {part for part, is_there in zip(parts, found or (), strict=False) if is_there}
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ def newest_of_plan(purchase: Purchase) -> RouteQuote | None:
     )
     on_sale = When(state=RouteQuote.State.PUBLISHED, then=Value(0))
     first = Case(on_sale, default=Value(1), output_field=IntegerField())
-    return named.select_related("route__service").order_by(first, "-version").first()
+    known = named.select_related("route__service__provider")
+    return known.order_by(first, "-version").first()
 
 
 def renewal(purchase: Purchase, plan: RouteQuote | None) -> Renewal | None:

@@ -3,12 +3,12 @@
 import time
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from billing import noting
-from billing.admin.reading import link, purchase_link
+from billing.admin.reading import link, purchase_of, with_purchase
 from billing.admin.trails import trail
 from billing.domain.discrepancies import Event, State, after
 from billing.models import ChainTransaction, Discrepancy, Payment
@@ -26,6 +26,9 @@ class DiscrepancyAdmin(ModelAdmin[Discrepancy]):
         *("sale", "first_seen", "last_seen", "ended"),
     )
     fields = (*readonly_fields, "note")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Discrepancy]:
+        return with_purchase(super().get_queryset(request), "subject")
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
@@ -50,7 +53,7 @@ class DiscrepancyAdmin(ModelAdmin[Discrepancy]):
 
     @admin.display(description="about", ordering="subject")
     def about(self, row: Discrepancy) -> SafeString:
-        return purchase_link(row.subject)
+        return purchase_of(row, row.subject)
 
     @admin.display(description="payment")
     def payment(self, row: Discrepancy) -> SafeString:
@@ -64,7 +67,7 @@ class DiscrepancyAdmin(ModelAdmin[Discrepancy]):
 
     @admin.display(description="follow")
     def sale(self, row: Discrepancy) -> SafeString:
-        return trail(row.subject)
+        return trail(row, row.subject)
 
     @admin.display(description="first seen", ordering="first_seen_at_s")
     def first_seen(self, row: Discrepancy) -> str:

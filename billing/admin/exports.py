@@ -30,6 +30,7 @@ class Exported(ModelAdmin[M]):
 
     book: str
     change_list_template = "admin/billing/exported_list.html"
+    show_full_result_count = False
 
     def get_urls(self) -> list[URLPattern]:
         exports = [

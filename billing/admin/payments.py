@@ -2,10 +2,12 @@
 
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from billing.admin.exports import Exported
-from billing.admin.reading import ReadOnly, price, purchase_link
+from billing.admin.reading import ReadOnly, price, purchase_of, with_purchase
 from billing.admin.trails import trail
 from billing.models import EventCursor, Payment
 from gateway.theme import moment
@@ -20,9 +22,12 @@ class PaymentAdmin(ReadOnly, Exported[Payment]):
     search_fields = ("=tx_hash", "=purchase_ref", "=buyer", "=digest")
     readonly_fields = ("paid", "closed", "purchase", "sale")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
+        return with_purchase(super().get_queryset(request), "purchase_ref")
+
     @admin.display(description="follow")
     def sale(self, row: Payment) -> SafeString:
-        return trail(row.purchase_ref, row.digest)
+        return trail(row, row.purchase_ref, row.digest)
 
     @admin.display(description="paid", ordering="amount")
     def paid(self, row: Payment) -> str:
@@ -36,7 +41,7 @@ class PaymentAdmin(ReadOnly, Exported[Payment]):
 
     @admin.display(description="purchase")
     def purchase(self, row: Payment) -> SafeString:
-        return purchase_link(row.purchase_ref)
+        return purchase_of(row, row.purchase_ref)
 
 
 @admin.register(EventCursor)

@@ -61,7 +61,7 @@ class PurchaseAdmin(ReadOnly, ModelAdmin[Purchase]):
 
     @admin.display(description="follow")
     def sale(self, row: Purchase) -> SafeString:
-        return trail(row.pk, row.digest)
+        return trail(row, row.pk, row.digest)
 
 
 @admin.register(ChainTransaction)
@@ -74,7 +74,7 @@ class ChainTransactionAdmin(ReadOnly, ModelAdmin[ChainTransaction]):
 
     @admin.display(description="follow")
     def sale(self, row: ChainTransaction) -> SafeString:
-        return trail(row.purchase_id, row.purchase.digest)
+        return trail(row, row.purchase_id, row.purchase.digest)
 
 
 @admin.register(GrantedToken)
@@ -98,4 +98,4 @@ class GrantedTokenAdmin(ReadOnly, Exported[GrantedToken]):
 
     @admin.display(description="follow")
     def sale(self, row: GrantedToken) -> SafeString:
-        return trail(row.purchase_id, row.purchase.digest)
+        return trail(row, row.purchase_id, row.purchase.digest)

@@ -45,6 +45,7 @@ class SuspensionAdmin(ModelAdmin[Suspension]):
     list_filter = [("lifted_at", admin.EmptyFieldListFilter), "ends_grants"]
     list_select_related = ["service", "provider"]
     search_fields = ["service__slug", "provider__slug", "reason"]
+    autocomplete_fields = ["service", "provider"]
     actions = None
     readonly_fields = ["suspended_by", "suspended_at", "grants_ended_at", "lifted_by", "lifted_at"]
 

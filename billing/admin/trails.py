@@ -24,9 +24,18 @@ from marketplace.admin.generic import FieldGroups
 from marketplace.admin.provider import QuoteAdmin
 from marketplace.models import Quote, RouteQuote
 
+_TRAIL = "apicharge_trail"
 
-def trail(purchase_id: str, digest: str = "") -> SafeString:
-    """Words stay plain where there is no such row."""
+
+def trail(row: Model, purchase_id: str, digest: str = "") -> SafeString:
+    """Words stay plain where there is no such row. The theme asks several times for each page."""
+    known: SafeString | None = row.__dict__.get(_TRAIL)
+    if known is None:
+        known = row.__dict__[_TRAIL] = _links(purchase_id, digest)
+    return known
+
+
+def _links(purchase_id: str, digest: str) -> SafeString:
     purchase = Purchase.objects.filter(pk=purchase_id).first()
     digest = digest or (purchase.digest if purchase is not None else "")
     links = [
@@ -54,7 +63,7 @@ class GrantTrailAdmin(GrantLedgerAdmin):
 
     @admin.display(description="sale")
     def sale(self, row: GrantLedger) -> SafeString:
-        return trail(row.grant_id)
+        return trail(row, row.grant_id)
 
 
 class QuoteTrailAdmin(QuoteAdmin):

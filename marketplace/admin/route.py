@@ -53,7 +53,7 @@ class RouteAdmin(PublishedAdmin[Route]):
     owner_path = "service__provider"
     form = RouteForm
     list_display = ["name", "service", "slug", "path", "shown_methods", "on_sale"]
-    list_filter = [("service", RelatedOnlyFieldListFilter)]
+    sellers_filter = [("service", RelatedOnlyFieldListFilter)]
     list_select_related = ["service"]
     search_fields = ["name", "slug", "path", "service__name"]
     prepopulated_fields = {"slug": ("name",)}

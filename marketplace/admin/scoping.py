@@ -7,9 +7,10 @@ of the model that it points to.
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
-from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.contrib.admin import RelatedOnlyFieldListFilter
+from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetWrapper
 from django.db.models import Field, ForeignKey, Model, QuerySet
 from django.forms import BaseModelFormSet, Form, ModelChoiceField, ModelForm
 from django.forms import Field as FormField
@@ -19,9 +20,14 @@ from marketplace import publishing
 from marketplace.admin.generic import ModelAdmin, TabularInline
 from marketplace.models import Provider
 
+if TYPE_CHECKING:
+    from django.contrib.admin.options import _ListFilterT
+
 M = TypeVar("M", bound=Model)
 P = TypeVar("P", bound=Model)
 
+OFFERED_MAX = 200
+"""Rows in a list to choose from; of more than so many, one is searched for."""
 _SELLER = "apicharge_seller"
 
 
@@ -49,7 +55,10 @@ class _Choices:
         site = self.admin_site  # type: ignore[attr-defined]
         model = db_field.remote_field.model
         if site.is_registered(model):
-            kwargs["queryset"] = site.get_model_admin(model).get_queryset(request)
+            known = site.get_model_admin(model)
+            rows = kwargs["queryset"] = known.get_queryset(request)
+            if known.search_fields and rows[OFFERED_MAX : OFFERED_MAX + 1].exists():
+                kwargs["widget"] = AutocompleteSelect(db_field, site)
         elif seller(request) is not None:
             kwargs["queryset"] = model._default_manager.none()  # noqa: SLF001
         field: ModelChoiceField[Model] | None = super().formfield_for_foreignkey(  # type: ignore[misc]
@@ -74,6 +83,8 @@ class OwnRowsAdmin(_Choices, ModelAdmin[M], Generic[M]):
 
     owner_path: ClassVar[str]
     sellers_may: ClassVar[frozenset[str]] = frozenset({"view", "add", "change", "delete"})
+    sellers_filter: ClassVar[Sequence[tuple[str, type[RelatedOnlyFieldListFilter]]]] = ()
+    """What only those can filter by who have a few of them: staff has all, and searches."""
     actions = None  # "Delete selected" would pass by the rules that a row's own page keeps.
     view_on_site = False
     show_full_result_count = False
@@ -82,6 +93,10 @@ class OwnRowsAdmin(_Choices, ModelAdmin[M], Generic[M]):
         rows = super().get_queryset(request)
         owner = seller(request)
         return rows if owner is None else rows.filter(**{self.owner_path: owner.pk})
+
+    def get_list_filter(self, request: HttpRequest) -> "list[_ListFilterT]":
+        more = self.sellers_filter if seller(request) is not None else ()
+        return [*super().get_list_filter(request), *more]
 
     def _allows(self, act: str, request: HttpRequest, row: Model | None, otherwise: bool) -> bool:
         owner = seller(request)

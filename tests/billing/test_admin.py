@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
-from billing import conf, instructing, noting
+from billing import auditing, conf, instructing, noting
 from billing.domain.discrepancies import ROW_FINDINGS, Finding
-from billing.models import AuditEntry, Discrepancy, Purchase
+from billing.models import AuditEntry, Discrepancy, Payment, Purchase
 from billing.reconciling import Found
 from marketplace import quoting
 from marketplace.models import Provider
@@ -102,6 +104,27 @@ def test_purchase_leads_to_everything_about_it(sold: Purchase) -> None:
     assert f'href="/admin/billing/auditentry/?subject={sold.pk}"' in page
     trail = client.get(f"/admin/billing/auditentry/?subject={sold.pk}")
     assert trail.status_code == 200
+
+
+def test_lists_and_trails_are_looked_up_once(
+    sold: Purchase, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = logged_in(is_superuser=True)
+    for name in ("payment", "auditentry", "purchase"):
+        with django_assert_max_num_queries(10):
+            listed = client.get(reverse(f"admin:billing_{name}_changelist")).content.decode()
+        assert reverse("admin:billing_purchase_change", args=[sold.pk]) in listed
+    payment = reverse("admin:billing_payment_change", args=[Payment.objects.get().pk])
+    with django_assert_max_num_queries(16):  # Each of ten books is asked, once.
+        assert b"granted token" in client.get(payment).content
+
+
+def test_what_names_no_purchase_leads_nowhere(db: None) -> None:
+    with transaction.atomic():
+        auditing.record(action="key.revoke", subject="not-a-purchase", now_s=1, detail={})
+    listed = logged_in(is_superuser=True).get("/admin/billing/auditentry/").content.decode()
+    assert "not-a-purchase…" in listed
+    assert "/admin/billing/purchase/not-a-purchase" not in listed
 
 
 @pytest.mark.parametrize(
