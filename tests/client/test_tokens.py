@@ -30,12 +30,11 @@ def test_sep53_token_is_the_vector() -> None:
 
 
 def test_gateway_reads_the_scope() -> None:
-    token = tokens.derive(
-        GRANTED, KEY, expires_at=NOW, methods=["get", "HEAD"], path="/a", name="ci"
-    )
-    access = read(token, KEYS)
+    scope: tokens.Scope = {"methods": ["get", "HEAD"], "path": "/a", "name": "ci"}
+    access = read(tokens.derive(GRANTED, KEY, expires_at=NOW, **scope), KEYS)
     assert isinstance(access, AccessToken)
     assert (access.methods, access.path) == (frozenset({"GET", "HEAD"}), "/a")
+    assert access.client_id == "ci"
 
 
 def test_claims_of_a_granted_token_are_read() -> None:
