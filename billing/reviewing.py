@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, CharField, Exists, OuterRef, Q, Value, When
+from django.db.models.functions import Concat, Length, Substr
 
 from billing.account.viewing import Viewer, purchases
 from billing.models import Purchase
@@ -51,15 +52,18 @@ def proof(who: Viewer, service: Service) -> Purchase | None:
     return others.order_by("-created_at_s").first()
 
 
-def invited(bought: Purchase) -> Invited:
-    """Once the grant of its owner was used; whether that is enough, the page of reviews says."""
-    slug = bought.route.partition("/")[0]
-    written = Exists(Review.objects.filter(service__slug=slug, buyer=OuterRef("buyer")))
-    used = Purchase.objects.filter(USED, pk=bought.pk, amount__gt=0)
-    found = used.annotate(written=written).values_list("written", flat=True).first()
-    if found is None:
-        return Invited.NO
-    return Invited.TO_CHANGE if found else Invited.TO_WRITE
+def invited() -> Case:
+    """Of a purchase: once the grant was used; whether that is enough, the page of reviews says."""
+    beginning = Concat("service__slug", Value("/"))
+    of_route = Substr(OuterRef("route"), 1, Length("service__slug") + 1)
+    ours = Review.objects.filter(buyer=OuterRef("buyer")).annotate(beginning=beginning)
+    written = Exists(ours.filter(beginning=of_route))
+    return Case(
+        When(Q(amount=0) | ~Q(USED), then=Value(Invited.NO)),
+        When(written, then=Value(Invited.TO_CHANGE)),
+        default=Value(Invited.TO_WRITE),
+        output_field=CharField(),
+    )
 
 
 def _own(who: Viewer) -> Q:

@@ -60,6 +60,12 @@ def redeem(
     voucher = find(letters, now_s=now_s) if letters else None
     if voucher is None:
         raise NotFound(UNKNOWN)
+    return use(voucher, buyer, access_key, client_network, now_s=now_s)
+
+
+def use(
+    voucher: Voucher, buyer: str, access_key: bytes, client_network: str, *, now_s: float
+) -> Purchase:
     quote = quoting.sign_gift(voucher.price, now_s)
     wish = Wish(quote, buyer, access_key, client_network)
     try:

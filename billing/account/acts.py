@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from billing import asking, instructing, withdrawing
+from billing import asking, gifting, instructing, withdrawing
 from billing.account.cards import cards
 from billing.account.pages import own, private
 from billing.account.viewing import Viewer, viewer
@@ -19,6 +19,8 @@ from billing.api.endpoint import client_network
 from billing.domain.errors import BillingError
 from billing.domain.requests import State
 from billing.models import Purchase, RefundRequest, ServiceReport
+from billing.pages import addresses
+from billing.pages.checkout import remember
 from marketplace.models import Service
 
 REPORTS_PER_NETWORK_MINUTE = 10
@@ -121,6 +123,21 @@ def report(request: HttpRequest, grant_id: str) -> HttpResponse:
             messages.success(request, _("Thank you. We will look at it."))
             return redirect("dashboard:grant", grant_id=grant_id)
     return _page(request, purchase, form, "report", now_s=now_s)
+
+
+@private
+@require_POST
+def take_gift(request: HttpRequest, grant_id: str, gift_id: int) -> HttpResponse:
+    """What is signed is on the page of the purchase that it makes."""
+    now_s = time.time()
+    _who, purchase = _of_owner(request, grant_id, now_s=now_s)
+    try:
+        made = gifting.take(purchase, gift_id, client_network(request), now_s=now_s)
+    except BillingError as problem:
+        messages.error(request, problem.detail)
+        return redirect("dashboard:grant", grant_id=grant_id)
+    remember(request, made)
+    return redirect(addresses.path(made.pk))
 
 
 def named(who: Viewer) -> str:

@@ -7,14 +7,14 @@ from functools import wraps
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import EmptyPage, Page, Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from billing import reviewing
+from billing import gifting, reviewing
 from billing.account import renewing, viewing
 from billing.account.calls import latest, tokens_of
 from billing.account.cards import card, cards
@@ -70,24 +70,29 @@ def overview_live(request: HttpRequest) -> HttpResponse:
 def grant(request: HttpRequest, grant_id: str) -> HttpResponse:
     now_s = time.time()
     who = viewer(request, now_s=now_s)
-    purchase = own(who, grant_id, now_s=now_s)
-    plan = renewing.newest_of_plan(purchase)
+    purchase = own(
+        who, grant_id, now_s=now_s, invited=reviewing.invited(), **gifting.waiting(now_s)
+    )
+    owns = who.owns(purchase)
+    versions = renewing.versions(purchase)
+    plan = renewing.newest_of_plan(purchase, versions)
     lately = series(grant_id, By.MINUTE, now_s=now_s)
     calls = latest(purchase.pk)
     used = used_in(lately, now_s=now_s)
     context = {
         "card": card(purchase, used, plan.route if plan else None, now_s=now_s),
         "calls": calls,
-        "tokens": tokens_of(calls) if who.owns(purchase) else [],
+        "tokens": tokens_of(calls) if owns else [],
         "series": lately,
         "purchase": purchase,
-        "owns": who.owns(purchase),
+        "owns": owns,
+        "gift": gifting.of(purchase) if owns else None,
         "can_claim": purchase.owner_id is None and _may_claim(request, who, purchase),
         "renewal": renewing.renewal(purchase, plan),
-        "others": renewing.others(purchase, plan),
-        "review": reviewing.invited(purchase) if who.owns(purchase) and plan else "",
+        "others": renewing.others(purchase, versions),
+        "review": getattr(purchase, "invited") if owns and plan else "",  # noqa: B009  annotated
         # Its address is the purchase's own secret.
-        "receipt": addresses.path(purchase.pk, "receipt") if who.owns(purchase) else "",
+        "receipt": addresses.path(purchase.pk, "receipt") if owns else "",
     }
     return render(request, "billing/account/grant.html", context)
 
@@ -109,7 +114,7 @@ def usage(request: HttpRequest, grant_id: str, by: str) -> HttpResponse:
         shown = series(grant_id, By(by), now_s=now_s)
     except ValueError:
         raise Http404 from None
-    route = renewing.newest_of_plan(purchase)
+    route = renewing.newest_of_plan(purchase, renewing.versions(purchase))
     found = card(purchase, Used(), route.route if route else None, now_s=now_s)
     context = {"card": found, "series": shown, "days_kept": settings.USAGE_DAYS}
     return render(request, "billing/account/usage.html", context)
@@ -136,10 +141,10 @@ def _may_claim(request: HttpRequest, who: Viewer, purchase: Purchase) -> bool:
     return who.user is not None and (began or purchase.buyer in who.wallets)
 
 
-def own(who: Viewer, grant_id: str, *, now_s: float) -> Purchase:
-    """What is somebody else's is not there."""
+def own(who: Viewer, grant_id: str, *, now_s: float, **told: Case | Subquery) -> Purchase:
+    """What is somebody else's is not there. `told`: what is asked of it at the same time."""
     every = viewing.grants(who, now_s=now_s).select_related("granted")
-    found = every.filter(pk=grant_id).first()
+    found = every.annotate(**told).filter(pk=grant_id).first()
     if found is None:
         raise Http404
     return found

@@ -3,11 +3,12 @@ neither is added to the other, each has its own limits, its own time and its own
 work until they end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from django.conf import settings
-from django.db.models import Case, IntegerField, Value, When
+from django.db.models import Case, IntegerField, Q, Value, When
 
 from billing.models import Purchase
 from billing.pages import addresses
@@ -17,6 +18,7 @@ from marketplace.models import RouteQuote
 from marketplace.showing import gate_address
 
 OTHERS_MAX = 6
+VERSIONS_MAX = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +39,39 @@ class Renewal:
         return f"{self.asset}:{self.price.replace(',', '')}"
 
 
-def newest_of_plan(purchase: Purchase) -> RouteQuote | None:
-    """Of all versions under this name the one on sale, or the last; with its route and service."""
+def versions(purchase: Purchase) -> list[RouteQuote]:
+    """What is on sale of its route, and all that was sold under its plan's name, the newest first;
+    with their route and service."""
     slug, _, route_slug = purchase.route.partition("/")
-    named = RouteQuote.objects.filter(
-        name=purchase.quote["name"], route__service__slug=slug, route__slug=route_slug
-    )
-    on_sale = When(state=RouteQuote.State.PUBLISHED, then=Value(0))
-    first = Case(on_sale, default=Value(1), output_field=IntegerField())
-    known = named.select_related("route__service__provider")
-    return known.order_by(first, "-version").first()
+    of_route = RouteQuote.objects.filter(route__service__slug=slug, route__slug=route_slug)
+    on_sale = Q(state=RouteQuote.State.PUBLISHED)
+    found = of_route.filter(on_sale | Q(name=purchase.quote["name"]))
+    first = Case(When(on_sale, then=Value(0)), default=Value(1), output_field=IntegerField())
+    whole = found.select_related("route__service__provider")
+    return list(whole.order_by(first, "-version")[:VERSIONS_MAX])
+
+
+def newest_of_plan(purchase: Purchase, among: Sequence[RouteQuote]) -> RouteQuote | None:
+    """Of all versions under this name the one on sale, or the last."""
+    return next((each for each in among if each.name == purchase.quote["name"]), None)
 
 
 def renewal(purchase: Purchase, plan: RouteQuote | None) -> Renewal | None:
     """None where it is not sold any more."""
-    if plan is None or plan.state != RouteQuote.State.PUBLISHED or not plan.route.sells:
-        return None
-    if plan.asset not in settings.CHAIN.assets:
-        return None
-    return _offer(plan, purchase)
+    return None if plan is None or not _is_sold(plan) else _offer(plan, purchase)
 
 
-def others(purchase: Purchase, plan: RouteQuote | None) -> list[Renewal]:
+def others(purchase: Purchase, among: Sequence[RouteQuote]) -> list[Renewal]:
     """What else is sold of the route. What was bought is not exchanged for it: it runs on."""
-    if plan is None:
-        return []
-    sold = RouteQuote.objects.on_sale().filter(route=plan.route_id, amount__gt=0)
-    rest = sold.exclude(name=plan.name).select_related("route__service").order_by("amount", "name")
-    return [_offer(each, purchase) for each in rest[:OTHERS_MAX]]
+    name = purchase.quote["name"]
+    sold = (each for each in among if each.name != name and each.amount and _is_sold(each))
+    ordered = sorted(sold, key=lambda each: (each.amount, each.name))
+    return [_offer(each, purchase) for each in ordered[:OTHERS_MAX]]
+
+
+def _is_sold(plan: RouteQuote) -> bool:
+    is_on_sale = plan.state == RouteQuote.State.PUBLISHED and plan.route.sells
+    return is_on_sale and plan.asset in settings.CHAIN.assets
 
 
 def _offer(plan: RouteQuote, purchase: Purchase) -> Renewal:

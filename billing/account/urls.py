@@ -29,5 +29,6 @@ urlpatterns = [
     path(f"{GRANT}revoke/", acts.revoke, name="revoke"),
     path(f"{GRANT}refund/", acts.refund, name="refund"),
     path(f"{GRANT}refund/withdraw/", acts.take_back, name="take-back"),
+    path(f"{GRANT}gifts/<int:gift_id>/", acts.take_gift, name="take-gift"),
     path(f"{GRANT}report/", acts.report, name="report"),
 ]

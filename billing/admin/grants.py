@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
@@ -12,17 +13,19 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from billing import auditing, withdrawing
+from billing import auditing, gifting, vouchers, withdrawing
 from billing.models import GrantDay, GrantedToken
 from billing.shops.figures import pseudonym
 from gateway.models import Revocation
 from marketplace.admin import desk
+from marketplace.admin.scoping import seller
 from marketplace.console import Screen
 from marketplace.domain import plans
 from marketplace.models import Provider, Route
 
 PAGE = 50
 REASON_LENGTH_MAX = 200
+GIFT_REASON_LENGTH_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ def grants(request: HttpRequest) -> HttpResponse:
         return desk.choose(request, _("Grants"))
     rows = _rows(provider)
     if request.method == "POST":
-        return _end(request, provider, rows)
+        act = _give if request.POST.get("act") == "give" else _end
+        return act(request, provider, rows)
     now_s = int(time.time())
     if "all" not in request.GET:
         ended = Revocation.objects.filter(token="").values("grant")
@@ -61,6 +65,7 @@ def grants(request: HttpRequest) -> HttpResponse:
         grants=[_shown(provider, row, now_s) for row in page],
         everything="all" in request.GET,
         reason_length_max=REASON_LENGTH_MAX,
+        offered=vouchers.of(provider) if seller(request) is not None else [],
     )
 
 
@@ -119,6 +124,27 @@ def _end(request: HttpRequest, provider: Provider, rows: "QuerySet[GrantedToken]
             said = f"Ended the free grant {row.purchase_id}: {reason}"
             admin.site.get_model_admin(Provider).log_change(request, provider, said)
             messages.success(request, _("It is ended, on every gateway within a second."))
+    return HttpResponseRedirect(request.get_full_path())
+
+
+def _give(request: HttpRequest, provider: Provider, rows: "QuerySet[GrantedToken]") -> HttpResponse:
+    """Another grant for its holder. The provider's own to give, not staff's."""
+    if seller(request) is None:
+        raise PermissionDenied
+    row = rows.filter(purchase_id=request.POST.get("grant", "")).first()
+    asked = request.POST.get("price", "")
+    price = next((each for each in vouchers.of(provider) if str(each.pk) == asked), None)
+    reason = request.POST.get("reason", "").strip()[:GIFT_REASON_LENGTH_MAX]
+    if row is None or price is None:
+        raise Http404
+    if not reason:
+        messages.error(request, _("Say why: the buyer reads it, and the log keeps it."))
+        return HttpResponseRedirect(request.get_full_path())
+    actor = request.user.get_username()
+    gifting.give(row.purchase, price, reason=reason, actor=actor, now_s=time.time())
+    said = f"Gave {price} to the holder of {row.purchase_id}: {reason}"
+    admin.site.get_model_admin(Provider).log_change(request, provider, said)
+    messages.success(request, _("It waits on the page of the grant, for 30 days."))
     return HttpResponseRedirect(request.get_full_path())
 
 

@@ -10,6 +10,8 @@ from django.db.models import F, Q
 from billing.models.purchases import ADDRESS, HEX_256, Purchase
 from marketplace.models import Provider, RouteQuote
 
+GIFT = "gift"
+
 
 class Voucher(models.Model):
     provider = models.ForeignKey(Provider, models.PROTECT, related_name="vouchers")
@@ -24,6 +26,9 @@ class Voucher(models.Model):
     note = models.CharField(max_length=100, blank=True, help_text="For you: whom it is for.")
     created_at_s = models.BigIntegerField(editable=False)
     ended_at_s = models.BigIntegerField(null=True, editable=False)
+    given_for = models.ForeignKey(
+        Purchase, models.PROTECT, related_name="gifts", null=True, editable=False
+    )  # Whose holder alone may take it; there is no code then.
 
     class Meta:
         ordering = ["-created_at_s", "-pk"]
@@ -35,7 +40,7 @@ class Voucher(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.hint}…"
+        return f"{self.hint}…" if self.given_for_id is None else self.hint
 
 
 class Redemption(models.Model):

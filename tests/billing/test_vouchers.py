@@ -12,7 +12,7 @@ from django.test import Client
 from billing import authorizing, granting, instructing, moving, vouchers
 from billing.domain.errors import Conflict, NotFound, QuoteInvalid, TooOften
 from billing.domain.purchases import Event
-from billing.models import AuditEntry, GrantedToken, Purchase, Redemption, Voucher
+from billing.models import AuditEntry, GrantedToken, Letter, Purchase, Redemption, Voucher
 from billing.rails.port import SignatureOffered
 from gateway.models import LimiterLedger
 from marketplace import pricing
@@ -142,6 +142,41 @@ def test_page_leads_to_the_signature(price: RouteQuote, client: Client) -> None:
     client.post(f"{answer.headers['Location']}sign", {"signature": signature})
     purchase.refresh_from_db()
     assert purchase.state == "authorized"
+
+
+def test_holder_of_a_grant_is_given_another_one_that_nobody_else_can_take(
+    price: RouteQuote,
+) -> None:
+    user = User.objects.create_user("carla", "carla@example.org")
+    bought = redeem(issued(price))
+    sign(bought)
+    Purchase.objects.filter(pk=bought.pk).update(owner=user)
+    alba, carla, bruno = Client(), Client(), Client()
+    alba.force_login(price.route.service.provider.owner)
+    carla.force_login(user)
+    bruno.force_login(shop.stall("Bruno", "files").route.service.provider.owner)
+    given = {"act": "give", "grant": bought.pk, "price": price.pk, "reason": "We were down."}
+    assert "Give more" in alba.get("/admin/grants/").content.decode()
+    assert bruno.post("/admin/grants/", given).status_code == 404
+    alba.post("/admin/grants/", given | {"reason": " "})
+    assert not Voucher.objects.filter(given_for=bought).exists()
+    alba.post("/admin/grants/", given)
+    gift = Voucher.objects.get(given_for=bought)
+    assert AuditEntry.objects.get(action="grant.give").detail["reason"] == "We were down."
+    assert "We were down." in Letter.objects.get().body
+    page, take = f"/account/grants/{bought.pk}/", f"/account/grants/{bought.pk}/gifts/{gift.pk}/"
+    assert "We were down." in carla.get(page).content.decode()
+    assert bruno.post(take).status_code == 404
+    assert carla.get(take).status_code == 405
+    assert carla.post(take).status_code == 302
+    purchase = Purchase.objects.get(redemption__voucher=gift)
+    assert (purchase.buyer, purchase.amount) == (bought.buyer, 0)
+    assert (purchase.access_key, purchase.owner) == (bought.access_key, user)
+    sign(purchase)
+    assert GrantedToken.objects.filter(purchase=purchase).exists()
+    assert "We were down." not in carla.get(page).content.decode()
+    carla.post(take)
+    assert Redemption.objects.filter(voucher=gift).count() == 1
 
 
 def test_provider_issues_codes_that_are_shown_once(price: RouteQuote) -> None:

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Wallet
+from billing import gifting
 from billing.account.proving import ATTEMPTS_PER_NETWORK_MINUTE
 from billing.domain import logins
 from billing.models import GrantedToken, Purchase
@@ -19,7 +20,7 @@ from billing.pages import addresses
 from billing.pages.checkout import BEGUN
 from gateway.domain import ed25519
 from gateway.models import GrantLedger, LimiterLedger, RecentCall, Revocation
-from marketplace.models import Review, Route, Service
+from marketplace.models import Review, Route, RouteQuote, Service
 from tests.billing.account.people import Buyer, buyer, granted, used
 from tests.billing.api.speaking import access_token
 from tests.billing.buying import person
@@ -288,7 +289,12 @@ def test_grant_leads_to_a_review_to_other_plans_and_to_a_program_that_renews(car
 
 def test_pages_of_many_grants_ask_few_questions(carla: Buyer) -> None:
     now = datetime.now(UTC)
-    made = [granted(carla.wallet, owner=carla.user, name=f"Pass {n}") for n in range(30)]
+    names = [*(f"Pass {n}" for n in range(29)), "Hour pass"]
+    made = [granted(carla.wallet, owner=carla.user, name=name) for name in names]
+    gifting.give(
+        made[-1], RouteQuote.objects.get(), reason="We were down.", actor="alba", now_s=time.time()
+    )
+    LimiterLedger.objects.update(used=1)
     for purchase in made[-5:]:
         used(purchase, minute=now, calls=3, refusals={"rate-exceeded": 1})
     Wallet.objects.create(user=carla.user, address=carla.wallet.address)
