@@ -17,7 +17,7 @@ from marketplace.admin.generic import ModelAdmin
 @admin.register(Payment)
 class PaymentAdmin(ReadOnly, Exported[Payment]):
     book = "payments"
-    list_display = ("tx_hash", "standing", "differs_in", "purchase", "paid", "ledger", "closed")
+    list_display = ("transaction", "standing", "differs_in", "purchase", "paid", "ledger", "closed")
     list_filter = ("standing", "network")
     search_fields = ("=tx_hash", "=purchase_ref", "=buyer", "=digest")
     readonly_fields = ("paid", "closed", "purchase", "sale")
@@ -28,6 +28,10 @@ class PaymentAdmin(ReadOnly, Exported[Payment]):
     @admin.display(description="follow")
     def sale(self, row: Payment) -> SafeString:
         return trail(row, row.purchase_ref, row.digest)
+
+    @admin.display(description="transaction", ordering="tx_hash")
+    def transaction(self, row: Payment) -> str:
+        return f"{row.tx_hash[:16]}…"
 
     @admin.display(description="paid", ordering="amount")
     def paid(self, row: Payment) -> str:

@@ -12,18 +12,21 @@
 const HEIGHT = 200;
 const charts = new Map();
 
+// The site's English has the day before the month.
+const language = document.documentElement.lang || "en";
+const locale = language === "en" ? "en-GB" : language;
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const compact = new Intl.NumberFormat(document.documentElement.lang || "en", {
+const compact = new Intl.NumberFormat(locale, {
   notation: "compact",
   maximumFractionDigits: 1,
 });
 
-const clock = new Intl.DateTimeFormat(document.documentElement.lang || "en", {
+const clock = new Intl.DateTimeFormat(locale, {
   hour: "2-digit",
   minute: "2-digit",
   hourCycle: "h23",
 });
-const day = new Intl.DateTimeFormat(document.documentElement.lang || "en", {
+const day = new Intl.DateTimeFormat(locale, {
   day: "numeric",
   month: "short",
 });
@@ -93,6 +96,9 @@ function options(table, told, width) {
     width,
     height: HEIGHT,
     padding: [8, 8, 0, 0],
+    hooks: {
+      setCursor: [(one) => one.root.parentElement.classList.toggle("pointed-at", one.cursor.idx != null)],
+    },
     cursor: { points: { show: kind === "line" }, drag: { x: false } },
     scales: {
       y: { range: (_plot, _low, high) => [0, Math.max(1, (high ?? 0) * 1.1)] },
@@ -122,6 +128,7 @@ function plot(table, place) {
   const columns = table.dataset.chart === "stack" ? stacked(told.columns).reverse() : told.columns;
   charts.get(table)?.destroy();
   const width = Math.max(240, place.clientWidth);
+  place.classList.toggle("one", told.names.length === 1);
   charts.set(table, new uPlot(options(table, told, width), [told.times, ...columns], place));
 }
 

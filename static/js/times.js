@@ -1,7 +1,8 @@
 // Times are written in UTC. What they are where the reader is, and how far off, is said on top; some
 // say either beside themselves. No words of its own: the browser has them.
 const STEPS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
-const locale = document.documentElement.lang || undefined;
+const language = document.documentElement.lang || undefined;
+const locale = language === "en" ? "en-GB" : language; // The site's English has the day before the month.
 const absolute = new Intl.DateTimeFormat(locale, {
   dateStyle: "medium",
   timeStyle: "long",

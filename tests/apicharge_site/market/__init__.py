@@ -32,7 +32,7 @@ from billing.models import (
     WebhookEndpoint,
 )
 from billing.pages import addresses
-from marketplace import configuring, publishing
+from marketplace import configuring, listing, publishing
 from marketplace.models import Provider, Review, RouteQuote, Service, Upstream
 from tests.apicharge_site.market import shelves, streets, trade, wares
 from tests.billing.buying import person
@@ -57,6 +57,7 @@ def open_market(upstream: str) -> dict[str, Any]:
     _noticed(bought, people["provider"].provider, now)
     with transaction.atomic():
         publishing.publish()
+    listing.refresh(Service.objects.values_list("pk", flat=True), now)
     return _ways(people, values) | {"states": _states(now), "grant": bought.pk}
 
 

@@ -50,14 +50,15 @@ def stock(now: datetime, upstream: str) -> None:
         service = _service(ware, upstream)
         _measured(service, now, busy=len(wares.WARES) - number)
     busiest = Service.objects.get(slug=wares.WARES[0][0])
-    busiest.featured = True
-    busiest.save()
+    for featured in Service.objects.filter(slug__in=wares.FEATURED):
+        featured.featured = True
+        featured.save()
     _talked_about(busiest, now)
     listing.refresh(Service.objects.values_list("pk", flat=True), now)
     for place, standing in enumerate(Standing.objects.order_by("service")):
-        buyers = max(2, 160 - 17 * place)
+        buyers = max(2, 160 - 9 * place)
         Standing.objects.filter(pk=standing.pk).update(
-            buyers=buyers, recent_buyers=buyers // 2, probed_at=now
+            buyers=buyers, repeat_buyers=buyers // 3, recent_buyers=buyers // 2, probed_at=now
         )
     Standing.objects.filter(service__slug="filings").update(down_since=now - timedelta(hours=2))
 
@@ -87,11 +88,11 @@ def _service(ware: wares.Ware, upstream: str) -> Service:
 
 def _measured(service: Service, now: datetime, *, busy: int) -> None:
     chance = random.Random(service.slug)
-    rows = []
+    rows, faster = [], chance.randint(-2, 2)
     for age in range(DAYS):
         latencies = [0] * BUCKETS
         for bucket in (3, 4, 4, 5, 5, 6, 7):
-            latencies[bucket] += chance.randint(0, 60) * busy
+            latencies[bucket + faster] += chance.randint(0, 60) * busy
         bad = chance.random() < 0.04
         calls = sum(latencies)
         rows.append(
@@ -109,7 +110,7 @@ def _measured(service: Service, now: datetime, *, busy: int) -> None:
 
 
 def _talked_about(service: Service, now: datetime) -> None:
-    for number, (stars, text, reply) in enumerate(wares.REVIEWS):
+    for number, (stars, text, reply) in reversed(list(enumerate(wares.REVIEWS))):
         review = Review.objects.create(
             service=service,
             buyer=shop.account(f"reviewer {number}"),

@@ -4,10 +4,12 @@ import random
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
+from django.db.models import F
 
 from billing import granting
 from billing.domain.purchases import State
 from billing.models import Payment, Purchase
+from billing.models.shops import RouteDay
 from billing.shops import summing
 from gateway.domain.chronicle import BUCKETS
 from gateway.models import LimiterLedger, RecentCall, UsageMinute
@@ -172,6 +174,7 @@ def weeks(now: datetime) -> None:
             minutes = [begun + timedelta(minutes=step * one) for one in range(1, 20)]
             used(row, price, [one for one in minutes if one < now], busy=30)
     summing.sum_up(now)
+    RouteDay.objects.update(views=F("calls") / 160 + 3)
 
 
 def stranger(price: RouteQuote, at: datetime, state: State) -> Purchase:
