@@ -12,10 +12,12 @@ from django.utils.translation import gettext_noop
 
 ICONS = {
     "AuditEntry": "history",
+    "Authenticator": "phonelink_lock",
     "Category": "category",
     "ChainTransaction": "link",
     "ChannelAccount": "alt_route",
     "Discrepancy": "report",
+    "EmailAddress": "mail",
     "EventCursor": "update",
     "DomainProof": "domain_verification",
     "GatewayNode": "dns",
@@ -40,6 +42,7 @@ ICONS = {
     "Suspension": "pause_circle",
     "UsageMinute": "monitoring",
     "User": "person",
+    "UserSession": "devices",
     "VerifyingKey": "verified_user",
     "Voucher": "confirmation_number",
 }
@@ -76,6 +79,7 @@ GROUPS = {
         "ChannelAccount",
         "EventCursor",
     ),
+    gettext_noop("People"): ("User", "Group", "EmailAddress", "Authenticator", "UserSession"),
 }
 Group = dict[str, Any]
 

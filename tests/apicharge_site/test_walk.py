@@ -1,6 +1,6 @@
 """Every page in a browser, as whoever finds it: nobody is shut out, nothing is asked elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from playwright.sync_api import expect
@@ -11,6 +11,7 @@ from tests.apicharge_site.walking import PHONE, Walk, walked
 # What is asked of pages that have more than one face.
 SEARCHES = ["/?q=forecast", "/?q=nothing-of-the-kind", "/?asset=EURC", "/account/?show=over"]
 REACHED = ["/", "/services/forecast/", "/services/forecast/try/", "/checkout/forecast/point/"]
+PAGE_BYTES_MAX = 150 * 1024
 CHECKOUT = "/checkout/forecast/point/?plan=Day+pass"
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -77,6 +78,21 @@ def test_keyboard_comes_everywhere_in_the_console(walk: Walk) -> None:
     walk.tab_through(page)
     page.context.close()
     walk.assert_clean()
+
+
+@pytest.mark.parametrize("address", ["/", "/services/forecast/"])
+def test_page_is_light(walk: Walk, address: str) -> None:
+    page = walk.page()
+    sizes: list[int] = []
+    page.on("requestfinished", lambda request: sizes.append(sum_of(request.sizes())))
+    walk.go(page, address)
+    page.wait_for_load_state("networkidle")
+    assert sum(sizes) < PAGE_BYTES_MAX
+    page.context.close()
+
+
+def sum_of(sizes: Mapping[str, int]) -> int:
+    return sizes["responseBodySize"] + sizes["responseHeadersSize"]
 
 
 @pytest.mark.parametrize("screen", [None, PHONE])

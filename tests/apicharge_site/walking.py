@@ -50,7 +50,8 @@ FOCUSABLE = """() => {
       (one.type === "radio" && one.name === target.name)) window.left.delete(one);
     const style = getComputedStyle(target);
     const around = target.matches("input[type=radio].sr") || style.boxShadow.includes("rgb");
-    if (style.outlineStyle === "none" && !around) window.unseen.push(target.outerHTML);
+    const whole = getComputedStyle(target, "::after").outlineStyle !== "none";
+    if (style.outlineStyle === "none" && !around && !whole) window.unseen.push(target.outerHTML);
   });
   return window.left.size;
 }"""
@@ -103,12 +104,12 @@ class Walk:
             page.emulate_media(color_scheme="dark")
             self.look(page, {"type": "rule", "values": ["color-contrast"]})
             page.emulate_media(color_scheme="light")
+        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            self.faults.append("is wider than a telephone")
         if phone:
-            page.set_viewport_size(PHONE)  # type: ignore[arg-type]
             self.look(page, {"type": "rule", "values": ["color-contrast", "target-size"]})
-            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                self.faults.append("is wider than a telephone")
-            page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        page.set_viewport_size(WIDE)  # type: ignore[arg-type]
         self.faults[known:] = [f"{address} {fault}" for fault in self.faults[known:]]
 
     def look(self, page: Page, only: dict[str, Any]) -> None:

@@ -133,4 +133,6 @@ def _talked_about(service: Service, now: datetime) -> None:
     dearer.access_seconds, dearer.limits = again.access_seconds, again.limits
     pricing.publish(pricing.save_draft(dearer), now)
     shop.draft(again.route, "Weekend pass", amount=14_000_000, access_seconds=2 * wares.DAY)
-    PlanDemand.objects.create(price=dearer, sold=31)
+    others = RouteQuote.objects.on_sale().filter(route=again.route, amount__gt=0)
+    for price in others:
+        PlanDemand.objects.create(price=price, sold=31 if price == dearer else 9)
