@@ -11,8 +11,9 @@ from marketplace.admin import (
     reviews,
     route,
     service,
+    upstreams,
     usage,
 )
 
 __all__ = ["configuration", "importing", "people", "previewing", "price", "proofs", "provider"]
-__all__ += ["reviews", "route", "service", "usage"]
+__all__ += ["reviews", "route", "service", "upstreams", "usage"]

@@ -113,6 +113,7 @@ def addresses(rows: dict[type[Model], Model]) -> Iterator[str]:
         "configuration/export.json",
         "webhooks/",
         "grants/",
+        "upstreams/",
     ):
         yield f"/admin/{screen}?provider=alba&service=alba-weather"
 

@@ -5,12 +5,15 @@ import http.server
 import threading
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from gateway.models import Snapshot
-from marketplace.models import Service
+from gateway.models import RecentCall, Snapshot
+from marketplace.models import Service, Standing
 from tests.certificates import Authority
+from tests.marketplace import shop
 from tests.marketplace.admin.people import People, management
 from tests.marketplace.admin.test_routes import fields as route_fields
 from tests.marketplace.admin.test_routes import page_of
@@ -260,3 +263,27 @@ def test_test_of_an_upstream_sends_the_key_and_does_not_show_it(people: People) 
     server.server_close()
     assert "/echo ••••••••" in page
     assert "sk-hidden" not in page
+
+
+def test_screen_tells_what_probes_say_and_which_calls_failed(people: People) -> None:
+    service = people.sold.route.service
+    call = {"provider": service.provider_id, "at": shop.NOW, "method": "GET", "path": "/alba"}
+    call |= {"grant": "g", "route": "alba-weather/alba-day"}
+    call |= dict.fromkeys(("bytes_up", "bytes_down", "credits", "messages"), 0)
+    for status, end in ((503, "completed"), (None, "upstream_silent"), (200, "completed")):
+        RecentCall.objects.create(status=status, end=end, **call)
+    Standing.objects.filter(service=service).update(probed_at=shop.NOW, down_since=shop.NOW)
+    with CaptureQueriesContext(connection) as asked:
+        page = people.as_alba.get("/admin/upstreams/").content.decode()
+    assert len(asked) <= 10
+    assert "down since" in page
+    assert page.count("<code>GET /alba</code>") == 2
+    for said in ("It answered 503", 'href="/problems/upstream-', "Test it", "kind=incident"):
+        assert said in page
+    assert "alba" not in people.as_bruno.get("/admin/upstreams/?provider=alba").content.decode()
+    assert "?provider=alba" in people.as_staff.get("/admin/upstreams/").content.decode()
+    Standing.objects.update(down_since=None)
+    RecentCall.objects.all().delete()
+    page = people.as_alba.get("/admin/upstreams/").content.decode()
+    assert "answers" in page
+    assert "None among the latest" in page
