@@ -144,6 +144,7 @@ function prepare(table) {
   table.before(place, folded);
   const scrolled = document.createElement("div");
   scrolled.className = "scrolled";
+  scrolled.tabIndex = 0; // Else the keyboard does not come to what is below.
   scrolled.append(table);
   folded.append(summary, scrolled);
   new ResizeObserver(() => {
