@@ -12,4 +12,4 @@ def prepare() -> None:
     with transaction.atomic():
         keys.ensure_registered()
         auditors.ensure()
-        publishing.publish()
+        publishing.publish_everything()

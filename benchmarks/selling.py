@@ -14,7 +14,7 @@ from gateway.domain import ed25519
 from gateway.domain.limits import parse_limits
 from gateway.domain.tokens import Charge, Grant, Starts, assemble, grant_signing_input, kid_of
 from gateway.ledgers.opening import open_ledger
-from gateway.models import Snapshot
+from gateway.models import Snapshot, SnapshotPart
 
 PLENTY = 10**12
 EACH_TRANSACTION = 1000
@@ -49,8 +49,13 @@ def publish(upstream: str, routes: int) -> None:
         "timeouts": {"idle_ms": 3_600_000},
         "routes": [_route("all", "/"), *others],
     }
-    body = {"issuer": settings.ORIGIN, "keys": {kid: key}, "services": [service]}
-    Snapshot.objects.create(body=body)
+    shared = {"issuer": settings.ORIGIN, "keys": {kid: key}}
+    with transaction.atomic():
+        version = Snapshot.objects.create(body=shared).version
+        for part, body in ((SnapshotPart.SHARED, shared), (1, service)):
+            SnapshotPart.objects.update_or_create(
+                service=part, defaults={"version": version, "body": body}
+            )
 
 
 def _route(slug: str, path: str) -> dict[str, object]:

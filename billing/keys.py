@@ -31,7 +31,7 @@ def ensure_registered() -> str:
         if row.revoked_at is not None:
             raise KeyRevoked(kid)
         if made:
-            publishing.publish()
+            publishing.publish([])
             auditing.record(
                 action="key.registered",
                 subject=kid,
@@ -54,7 +54,7 @@ def revoke(kid: str, *, actor: str, now_s: float) -> bool:
             return False
         row.revoked_at = datetime.fromtimestamp(now_s, UTC)
         row.save(update_fields=["revoked_at"])
-        publishing.publish()
+        publishing.publish([])
         auditing.record(
             action="key.revoke",
             subject=kid,

@@ -127,10 +127,16 @@ class GatewayNodeAdmin(ReadOnlyAdmin):
 
 @admin.register(Snapshot)
 class SnapshotAdmin(ReadOnlyAdmin):
-    """Without the body: it holds the secrets that services share with the gate."""
+    """Which services changed when. Their parts are not shown: they hold secrets."""
 
-    list_display = ("version", "created_at")
-    fields = ("version", "created_at")
+    list_display = ("version", "created_at", "changed")
+    fields = ("version", "created_at", "changed")
+
+    @admin.display(description="what changed")
+    def changed(self, snapshot: Snapshot) -> str:
+        named = snapshot.body.get("changed", ["everything"])
+        more = snapshot.body.get("count", 0) - len(named)
+        return ", ".join([*named, *([f"{more} more"] if more > 0 else [])]) or "issuer or keys"
 
 
 @admin.register(VerifyingKey)

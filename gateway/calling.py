@@ -7,7 +7,7 @@ whatever happened before.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from gateway.domain.balancing import Destination, Outcome, RetryBudget, choose, 
 from gateway.domain.clusters import Cluster, HealthCheck
 from gateway.domain.errors import GateFault, UpstreamFault
 from gateway.domain.exchange import End
-from gateway.domain.routes import Service, Timeouts
+from gateway.domain.routes import RouteTable, Timeouts
 from gateway.upstream import AnyAnswer, Asked, Body, Upstreams
 
 LOOK_SECONDS = 0.1
@@ -135,20 +135,11 @@ class Calling:
         state.cluster = cluster
         return state
 
-    def keep(self, services: Iterable[Service]) -> None:
+    def keep(self, table: RouteTable) -> None:
         """Forget what was known of others, and the clients of former settings."""
-        known = list(services)
-        for name in self._states.keys() - {service.slug for service in known}:
+        for name in [name for name in self._states if name not in table.services]:
             del self._states[name]
-        self.upstreams.keep(
-            {
-                (place.url, service.cluster.client_id, *route.timeouts)
-                for service in known
-                for routes in service.routes.values()
-                for route in routes
-                for place in service.cluster.places
-            }
-        )
+        self.upstreams.keep(table.clients)
 
     def known(self) -> Iterator[tuple[str, str, Destination]]:
         """Service, upstream, and what is known of it; of services with several."""

@@ -10,14 +10,42 @@ from django.db.models import F, Q
 
 
 class Snapshot(models.Model):
-    """Routes, offers and verifying keys as a whole; the gate follows the newest version."""
+    """One publication: its version, and whose parts it wrote. The last of them are kept."""
 
     version = models.BigAutoField(primary_key=True)
-    body = models.JSONField()
+    body = models.JSONField(help_text="Which services changed with it, by their slugs.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return f"version {self.version}"
+
+
+class SnapshotPart(models.Model):
+    """What gates go by, each part as it is now: one for each service, one that all share.
+
+    A service that is gone keeps its row, without a body, so that gates learn of it.
+    """
+
+    SHARED = 0
+
+    service = models.BigIntegerField(
+        primary_key=True, help_text="The service's id; 0: the issuer and the verifying keys."
+    )
+    version = models.BigIntegerField(db_index=True, help_text="In which it last changed.")
+    body = models.JSONField(null=True)
+
+    def __str__(self) -> str:
+        return f"part {self.service} of version {self.version}"
+
+
+class SnapshotAddress(models.Model):
+    """A host, or a path on the main host, and the one service that answers there."""
+
+    address = models.TextField(primary_key=True)
+    service = models.BigIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.address
 
 
 class VerifyingKey(models.Model):

@@ -100,7 +100,7 @@ class Gate:
             root_certificates=config.extra_root_certificates,
         )
         self.calling = Calling(self._upstreams)
-        self.routing.on_table = lambda table: self.calling.keep(table.prefixes.values())
+        self.routing.on_table = self.calling.keep
         self._sender: Sender = self.calling.send
         self._probing: asyncio.Task[None] | None = None
 

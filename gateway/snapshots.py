@@ -1,6 +1,8 @@
-"""Reads snapshots, revocations and what upstreams booked, in a thread with its own connection.
+"""Reads configuration, revocations and what upstreams booked, in a thread with its own connection.
 
-A body that does not compile is counted and reported once; the table before it stays in force.
+Only the parts that changed since the last reading are read and compiled, in one statement, which
+sees each publication as a whole or not at all. A part that does not compile is counted and reported
+once; what was there before it stays in force, and the other parts are taken over.
 Revocations are read again for a while: on PostgreSQL a lower id can become visible after a higher.
 """
 
@@ -11,10 +13,11 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from gateway.domain.routes import RouteTable, RouteTableError, compile_table
+from gateway.domain.routes import RouteTable
+from gateway.domain.tables import Assembly, Part
 from gateway.ledgers import booking
 from gateway.ledgers.connecting import Changes
-from gateway.models import Revocation, Snapshot
+from gateway.models import Revocation, SnapshotPart
 from gateway.routing import News, Revoked
 
 POLL_SECONDS = 0.25
@@ -28,9 +31,8 @@ logger = logging.getLogger(__name__)
 class Snapshots:
     def __init__(self, *, prefix: str, poll_seconds: float = POLL_SECONDS) -> None:
         self.unreadable = self.failures = 0
-        self._prefix = prefix
+        self._assembly = Assembly(prefix)
         self._poll_seconds = poll_seconds
-        self._version = 0
         self._marks: list[tuple[float, int]] = [(0.0, 0)]
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -71,16 +73,16 @@ class Snapshots:
         )
 
     def _newer_table(self) -> RouteTable | None:
-        newest = Snapshot.objects.filter(version__gt=self._version).order_by("-version").first()
-        if newest is None:
-            return None
-        self._version = newest.version
-        try:
-            return compile_table({**newest.body, "version": newest.version}, prefix=self._prefix)
-        except (RouteTableError, TypeError):
+        before = self._assembly.table
+        newer = SnapshotPart.objects.filter(version__gt=before.version).order_by("service")
+        rows = newer.values_list("service", "version", "body")
+        # All at the start: bodies are compiled as they come, never held together.
+        parts = rows if before.version else rows.iterator()
+        for wrong in self._assembly.take(Part(*row) for row in parts):
             self.unreadable += 1
-            logger.exception("Snapshot %s does not compile; the former stays.", newest.version)
-            return None
+            logger.error("A part does not compile; the former stays: %s", wrong)
+        table = self._assembly.table
+        return table if table is not before and self._assembly.is_usable else None
 
     def _revocations(self, now: float) -> tuple[Revoked, ...]:
         while len(self._marks) > 1 and now - self._marks[1][0] >= OVERLAP_SECONDS:

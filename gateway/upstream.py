@@ -11,7 +11,7 @@ ConnectError alone does not say so; its cause does.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ from gateway.domain.clusters import Cluster
 from gateway.domain.errors import UpstreamFault
 from gateway.domain.exchange import End
 from gateway.domain.headers import Pair
-from gateway.domain.routes import Timeouts
+from gateway.domain.routes import ClientKey, Timeouts
 from gateway.domain.transforms import Transform
 from gateway.trailing import Sent, TrailingAnswer, TrailingClient
 
@@ -65,8 +65,6 @@ class Asked:
             self.at = None
 
 
-Key = tuple[str, str, int, int, int]
-"""What decides on a client: an upstream's address, the cluster's `client_id`, and the timeouts."""
 Body = Callable[[], AsyncIterator[bytes]]
 """Makes the stream of a request's body, for each attempt to send it."""
 
@@ -141,7 +139,7 @@ class Upstreams:
         self._policy = policy
         self._pool_idle_max = pool_idle_max
         self._root_certificates = root_certificates
-        self._pins: dict[Key, _Pin] = {}
+        self._pins: dict[ClientKey, _Pin] = {}
 
     def send(self, base_url: str, asked: Asked, body: Body | None) -> Awaitable[AnyAnswer]:
         """The answer's head, from the first address of this upstream that takes the connection."""
@@ -152,9 +150,9 @@ class Upstreams:
             return _send(pin.clients[0], pin, asked, body)
         return _send_to_one(pin, asked, body)
 
-    def keep(self, asked: Set[Key]) -> None:
+    def keep(self, asked: Container[ClientKey]) -> None:
         """Forget every other client: closed when the last exchange that uses it has ended."""
-        for key in self._pins.keys() - asked:
+        for key in [key for key in self._pins if key not in asked]:
             del self._pins[key]
 
     async def _send_pinned(self, base_url: str, asked: Asked, body: Body | None) -> AnyAnswer:

@@ -90,5 +90,5 @@ def remove(route: Route, now: datetime) -> None:
             Route.objects.filter(pk=locked.pk).update(removed_at=now)
         else:
             locked.delete()
-        publishing.publish()
+        publishing.publish([route.service_id])
         listing.refresh([route.service_id])

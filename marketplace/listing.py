@@ -1,6 +1,6 @@
 """Keeps the catalogue's own rows up to what services, prices and measurements say.
 
-Whoever changes one calls `refresh`, or `publishing.publish`, which looks for services that were
+Whoever changes one calls `refresh`, or `publishing.publish`, which looks whether its services were
 saved since. What still escaped (a renamed provider, an older day) is found by going through all
 services in turn, some each minute.
 """
@@ -70,10 +70,18 @@ def refresh(services: Collection[int], now: datetime | None = None) -> None:
             _refresh(ordered[begin : begin + AT_ONCE], now or timezone.now())
 
 
-def catch_up(now: datetime | None = None) -> None:
+def catch_up(now: datetime | None = None, among: Collection[int] | None = None) -> None:
     """Services that were saved since their row was made, a bounded number of them."""
     changed = Q(figures=None) | Q(updated_at__gte=F("figures__refreshed_at"))
-    refresh(Service.objects.filter(changed).values_list("pk", flat=True)[:CHANGED_MAX], now)
+    services = Service.objects.all() if among is None else Service.objects.filter(pk__in=among)
+    refresh(services.filter(changed).values_list("pk", flat=True)[:CHANGED_MAX], now)
+
+
+@transaction.atomic
+def recount() -> None:
+    """Of all categories: a service that was deleted is counted until then."""
+    _take_turns()
+    _count(Category.objects.values_list("pk", flat=True))
 
 
 def stalest(count: int) -> list[int]:
@@ -85,7 +93,6 @@ def _refresh(services: Collection[int], now: datetime) -> None:
     found = Service.objects.filter(pk__in=services).select_related("provider__proof", "category")
     rows = list(found)
     seen = _look(services, now)
-    categories = {one.category_id for one in seen.before.values()}
     made = [_standing(service, seen, now) for service in rows]
     Standing.objects.bulk_create(
         made,
@@ -103,7 +110,7 @@ def _refresh(services: Collection[int], now: datetime) -> None:
         unique_fields=["service"],
         update_fields=["name", "rest"],
     )
-    _count(categories | {one.category_id for one in made})
+    _count({category for one in made for category in _moved(one, seen.before.get(one.pk))})
 
 
 def _look(services: Collection[int], now: datetime) -> _Seen:
@@ -205,7 +212,13 @@ def _words(service: Service, seen: _Seen) -> Words:
     )
 
 
-def _count(categories: set[int | None]) -> None:
+def _moved(now: Standing, before: Standing | None) -> set[int | None]:
+    """The categories that do not have as many services as before."""
+    was = {before.category_id} if before is not None and before.listed else set()
+    return was ^ ({now.category_id} if now.listed else set())
+
+
+def _count(categories: Iterable[int | None]) -> None:
     wanted = [category for category in categories if category is not None]
     listed = Count("standings", filter=Q(standings__listed=True))
     for category in Category.objects.filter(pk__in=wanted).annotate(listed=listed):

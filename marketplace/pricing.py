@@ -50,7 +50,7 @@ def publish(draft: RouteQuote, now: datetime) -> RouteQuote:
         drafts = RouteQuote.objects.filter(pk=draft.pk, state=State.DRAFT)
         if drafts.update(state=State.PUBLISHED, published_at=now) == 0:
             raise NotADraft(f"{draft} is not a draft any more.")
-        publishing.publish()
+        publishing.publish([draft.route.service_id])
         listing.refresh([draft.route.service_id])
     draft.refresh_from_db()
     return draft
@@ -89,6 +89,6 @@ def retire(price: RouteQuote, now: datetime) -> bool:
     with transaction.atomic():
         published = RouteQuote.objects.filter(pk=price.pk, state=State.PUBLISHED)
         retired = published.update(state=State.RETIRED, retired_at=now) == 1
-        publishing.publish()
+        publishing.publish([price.route.service_id])
         listing.refresh([price.route.service_id])
     return retired

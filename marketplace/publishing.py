@@ -1,249 +1,150 @@
-"""The catalogue goes down to the gate as one immutable snapshot.
+"""The catalogue goes down to the gates in parts: one for each service, one that all share.
 
-Whoever changes a service, a route, a price or a verifying key calls `publish` in the same
-transaction: the change and the snapshot that carries it commit together or not at all. Two changes
-at once are put in a row by a lock, so that the later snapshot never misses the earlier change.
+Whoever changes a service, a route or a price calls `publish` with that service in the same
+transaction: the change and the part that carries it commit together or not at all. What did not
+change is neither compiled nor written, so that a change costs the same among ten services and among
+a hundred thousand.
+
+Publications are put in a row by a lock that is held until the commit. So a version becomes visible
+after every lower one, and a gate that has read one need never look below it again: a sequence alone
+would not promise that, as whoever took the higher number might commit first. And whoever comes
+second sees what the first changed, so that no part misses a change that was made at the same time.
 """
 
-from typing import TypedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Prefetch
 
-from gateway.domain import reading
-from gateway.domain.limits import parse_limits
-from gateway.domain.routes import compile_table
-from gateway.domain.transforms import Transform, transform
-from gateway.models import Snapshot, VerifyingKey
-from marketplace import listing
-from marketplace.domain.quotes import JsonObject
-from marketplace.models import Route, RouteQuote, Service
+from gateway.domain.routes import RouteTableError, compile_service
+from gateway.models import Snapshot, SnapshotAddress, SnapshotPart, VerifyingKey
+from marketplace import compiling, listing
+from marketplace.models import Service
 
-MEMBERS = Service.Visibility.MEMBERS
-KEPT = 100  # Nodes read the newest only; the rest is for people who look into an incident.
-TIMEOUTS = ("connect_ms", "first_byte_ms", "idle_ms")
+KEPT = 1_000  # Versions, for people who look into an incident.
+NAMED_MAX = 100  # Services that one version names.
+AT_ONCE = 500
+T = TypeVar("T")
 LOCK = 0x41504943  # PostgreSQL's advisory locks are numbers; this one is ours.
 
 
-class Price(TypedDict):
-    amount: str
-    asset: str
+def publish(services: Iterable[int]) -> None:
+    """Write the parts of those services that differ, and what all share if it does.
 
-
-class OfferBody(TypedDict):
-    name: str
-    price: Price
-    access_seconds: int
-    limits: list[JsonObject]
-    words: list[str]
-
-
-class RouteBody(TypedDict):
-    id: str
-    name: str
-    path: str
-    methods: list[str]
-    timeouts: dict[str, int]
-    message_bytes_max: int
-    guards: dict[str, int]
-    offers: list[OfferBody]
-
-
-class UpstreamBody(TypedDict):
-    url: str
-    weight: int
-
-
-class HealthBody(TypedDict):
-    path: str
-    interval_ms: int
-    timeout_ms: int
-    healthy_after: int
-    unhealthy_after: int
-
-
-class TlsBody(TypedDict):
-    ca: str | None
-    certificate: str | None
-    key: str | None
-
-
-class TransformBody(TypedDict):
-    credential: dict[str, str] | None
-    strip_prefix: str
-    add_prefix: str
-    keeps_host: bool
-    host: str
-    request_set: list[str]
-    request_remove: list[str]
-    response_set: list[str]
-    response_remove: list[str]
-
-
-class ServiceBody(TypedDict):
-    slug: str
-    name: str
-    hosts: list[str]
-    root_path: str | None
-    secret: str | None
-    upstreams: list[UpstreamBody]
-    balancing: str
-    health: HealthBody | None
-    tls: TlsBody | None
-    transform: TransformBody | None
-    trailers: bool
-    timeouts: dict[str, int]
-    allowed_origins: list[str]
-    guards: dict[str, int]
-    provider: int
-    routes: list[RouteBody]
-
-
-class Body(TypedDict):
-    issuer: str
-    keys: dict[str, str]
-    services: list[ServiceBody]
-
-
-def publish() -> int:
-    """Write a snapshot if anything in it changed, and answer the newest version.
-
+    `services` is read only here, after everybody who was before: a query finds theirs, too.
     RouteTableError: the gate could not serve this catalogue; the change must not be kept.
     """
-    if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("publish() belongs in the change's own.")
+    _take_turns()
+    publication = _Publication()
+    if publication.is_first:
+        publication.write(_every_service(), with_addresses=True)
+        return
+    publication.write(services)
+
+
+def publish_everything() -> None:
+    """As `publish`, of all services: what was changed without it, or by other settings."""
     _take_turns()
     listing.catch_up()
-    body = compile_body()
-    newest = Snapshot.objects.order_by("-version").first()
-    if newest is not None and newest.body == {**body, "version": newest.version}:
-        return newest.version
-    snapshot = Snapshot.objects.create(body={})
-    snapshot.body = {**body, "version": snapshot.version}
-    # A gate that cannot read a snapshot keeps the old one: better that the change fails here.
-    compile_table(snapshot.body, prefix=settings.GATE_PREFIX)
-    snapshot.save(update_fields=["body"])
-    Snapshot.objects.filter(version__lte=snapshot.version - KEPT).delete()
-    return snapshot.version
+    _Publication().write(_every_service(), with_addresses=True)
 
 
-def compile_body() -> Body:
-    prices = RouteQuote.objects.on_sale().order_by("amount", "name")
-    routes = Route.objects.standing().prefetch_related(Prefetch("quotes", prices, "on_sale"))
-    services = (
-        Service.objects.gated()
-        .prefetch_related("upstreams", Prefetch("routes", routes.order_by("pk"), "standing"))
-        .order_by("pk")
-    )
-    keys = VerifyingKey.objects.filter(revoked_at=None).order_by("kid")
-    return {
-        "issuer": settings.ORIGIN,
-        "keys": dict(keys.values_list("kid", "public_key")),
-        "services": [_service(service) for service in services],
-    }
-
-
-def _service(service: Service) -> ServiceBody:
-    routes: list[Route] = getattr(service, "standing")  # noqa: B009  named by the Prefetch
-    return {
-        "slug": service.slug,
-        "name": service.name,
-        "hosts": [service.host] if service.host else [],
-        "root_path": service.root_path or None,
-        "secret": service.secret or None,
-        "upstreams": [
-            {"url": upstream.url, "weight": upstream.weight} for upstream in service.upstreams.all()
-        ],
-        "balancing": service.balancing,
-        "health": _health(service) if service.health_path else None,
-        "tls": _tls(service) if service.tls_ca or service.tls_key else None,
-        "transform": _transform(service),
-        "trailers": service.trailers,
-        "timeouts": {
-            "connect_ms": service.connect_ms,
-            "first_byte_ms": service.first_byte_ms,
-            "idle_ms": service.idle_ms,
-        },
-        "allowed_origins": list(service.allowed_origins),
-        "guards": service.said_guards(),
-        "provider": service.provider_id,
-        "routes": [_route(service, route) for route in routes],
-    }
-
-
-def _health(service: Service) -> HealthBody:
-    return {
-        "path": service.health_path,
-        "interval_ms": service.health_interval_ms,
-        "timeout_ms": service.health_timeout_ms,
-        "healthy_after": service.healthy_after,
-        "unhealthy_after": service.unhealthy_after,
-    }
-
-
-def _tls(service: Service) -> TlsBody:
-    return {
-        "ca": service.tls_ca or None,
-        "certificate": service.tls_certificate or None,
-        "key": service.tls_key or None,
-    }
-
-
-def _transform(service: Service) -> TransformBody | None:
-    """What changes on the way, as the gate reads it; None where nothing does."""
-    credential = {
-        "in": service.credential_in,
-        "name": service.credential_name,
-        "value": service.credential_value,
-    }
-    body: TransformBody = {
-        "credential": credential if service.credential_in else None,
-        "strip_prefix": service.strip_prefix,
-        "add_prefix": service.add_prefix,
-        "keeps_host": service.keeps_host,
-        "host": service.upstream_host,
-        "request_set": service.request_set.splitlines(),
-        "request_remove": service.request_remove.splitlines(),
-        "response_set": service.response_set.splitlines(),
-        "response_remove": service.response_remove.splitlines(),
-    }
-    return body if any(body.values()) else None
-
-
-def read_transform(service: Service) -> Transform | None:
-    body = _transform(service)
-    return transform(reading.Object(body, service.slug)) if body is not None else None
-
-
-def _route(service: Service, route: Route) -> RouteBody:
-    prices: list[RouteQuote] = getattr(route, "on_sale")  # noqa: B009  named by the Prefetch
-    return {
-        "id": f"{service.slug}/{route.slug}",
-        "name": route.name,
-        "path": route.path,
-        "methods": list(route.methods),
-        "timeouts": {
-            name: value for name in TIMEOUTS if (value := getattr(route, name)) is not None
-        },
-        "message_bytes_max": route.message_bytes_max,
-        "guards": route.said_guards(),
-        "offers": [] if service.visibility == MEMBERS else [_offer(price) for price in prices],
-    }
-
-
-def _offer(price: RouteQuote) -> OfferBody:
-    return {
-        "name": price.name,
-        "price": {"amount": str(price.amount), "asset": price.asset},
-        "access_seconds": price.access_seconds,
-        "limits": list(price.limits),
-        "words": [limit.words() for limit in parse_limits(price.limits)],
-    }
+def _every_service() -> set[int]:
+    known = {*SnapshotPart.objects.values_list("service", flat=True)}
+    return known.union(Service.objects.values_list("pk", flat=True)) - {SnapshotPart.SHARED}
 
 
 def _take_turns() -> None:
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("publish() belongs in the change's own.")
     # SQLite's BEGIN IMMEDIATE did so already.
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+class _Publication:
+    def __init__(self) -> None:
+        former = SnapshotPart.objects.filter(service=SnapshotPart.SHARED).first()
+        self.is_first = former is None
+        self._former = None if former is None else former.body
+        self._shared = _shared()
+        self._snapshot: Snapshot | None = None
+        self._changed = 0
+        self._named: list[str] = []
+        self._addresses: dict[str, int] = {}
+        self._addressed: list[int] = []
+        """Services whose addresses are those in `_addresses` and no others."""
+
+    def write(self, services: Iterable[int], *, with_addresses: bool = False) -> None:
+        if self._shared != self._former:
+            self._put({SnapshotPart.SHARED: self._shared})
+        for some in _in_parts(sorted(set(services))):
+            listing.catch_up(among=some)
+            self._write(some, with_addresses=with_addresses)
+        self._address()
+        if self._snapshot is not None:
+            changed = {"changed": self._named, "count": self._changed}
+            self._snapshot.body = {**self._shared, **changed}
+            self._snapshot.save(update_fields=["body"])
+            Snapshot.objects.filter(version__lte=self._snapshot.version - KEPT).delete()
+
+    def _write(self, services: Collection[int], *, with_addresses: bool) -> None:
+        now = dict(compiling.bodies(services))
+        rows = SnapshotPart.objects.filter(service__in=services)
+        former: dict[int, Any] = dict(rows.values_list("service", "body"))
+        differ = [pk for pk in services if now.get(pk) != former.get(pk)]
+        for pk in services if with_addresses else differ:
+            self._addressed.append(pk)
+            if whole := now.get(pk):
+                # A gate that cannot read a part keeps the former: better the change fails here.
+                self._claim(pk, compile_service(whole, prefix=settings.GATE_PREFIX).addresses)
+        self._put({pk: now.get(pk) for pk in differ})
+        self._changed += len(differ)
+        slugs = [(now.get(pk) or former[pk])["slug"] for pk in differ]
+        self._named += slugs[: NAMED_MAX - len(self._named)]
+
+    def _put(self, bodies: Mapping[int, Mapping[str, object] | None]) -> None:
+        if not bodies:
+            return
+        if self._snapshot is None:
+            self._snapshot = Snapshot.objects.create(body={})
+        version = self._snapshot.version
+        SnapshotPart.objects.bulk_create(
+            [SnapshotPart(service=pk, version=version, body=body) for pk, body in bodies.items()],
+            update_conflicts=True,
+            unique_fields=["service"],
+            update_fields=["version", "body"],
+        )
+
+    def _claim(self, service: int, addresses: Collection[str]) -> None:
+        for address in addresses:
+            if self._addresses.setdefault(address, service) != service:
+                raise RouteTableError(f"{address} is taken by another service.")
+
+    def _address(self) -> None:
+        """One service an address, the rows say; all are left before the first is taken."""
+        known: dict[str, int] = {}
+        for some in _in_parts(self._addressed):
+            rows = SnapshotAddress.objects.filter(service__in=some)
+            known.update(rows.values_list("address", "service"))
+        left = [one for one, service in known.items() if self._addresses.get(one) != service]
+        for addresses in _in_parts(left):
+            SnapshotAddress.objects.filter(address__in=addresses).delete()
+        taken = [one for one, service in self._addresses.items() if known.get(one) != service]
+        for addresses in _in_parts(taken):
+            if other := SnapshotAddress.objects.filter(address__in=addresses).first():
+                raise RouteTableError(f"{other} is taken by another service.")
+            SnapshotAddress.objects.bulk_create(
+                SnapshotAddress(address=one, service=self._addresses[one]) for one in addresses
+            )
+
+
+def _shared() -> dict[str, object]:
+    keys = VerifyingKey.objects.filter(revoked_at=None).order_by("kid")
+    return {"issuer": settings.ORIGIN, "keys": dict(keys.values_list("kid", "public_key"))}
+
+
+def _in_parts(all_: list[T]) -> Iterator[list[T]]:
+    return (all_[begin : begin + AT_ONCE] for begin in range(0, len(all_), AT_ONCE))

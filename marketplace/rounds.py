@@ -35,6 +35,7 @@ def go_round(now: datetime, buyers_of: BuyersOf) -> None:
     listing.catch_up(now)
     note_buyers(services, now, buyers_of)
     listing.refresh(services, now)
+    listing.recount()
     measuring.forget(now)
 
 

@@ -103,7 +103,7 @@ def make_routes(service: Service, slugs: Collection[str]) -> list[Route]:
         if wrong := [str(said) for form in forms for said in form.errors.values()]:
             raise NotPossible(" ".join(wrong))
         made = [form.save() for form in forms]
-        publishing.publish()
+        publishing.publish([service.pk])
     return made
 
 
@@ -160,7 +160,7 @@ def publish(service: Service) -> None:
         raise NotPossible(_("Publish a price first: nobody could buy anything."))
     with transaction.atomic():
         Service.objects.filter(pk=service.pk).update(state=Service.State.PUBLISHED)
-        publishing.publish()
+        publishing.publish([service.pk])
 
 
 def pause(service: Service) -> bool:
@@ -168,5 +168,5 @@ def pause(service: Service) -> bool:
     with transaction.atomic():
         on_sale = Service.objects.filter(pk=service.pk, state=Service.State.PUBLISHED)
         paused = on_sale.update(state=Service.State.WITHDRAWN) == 1
-        publishing.publish()
+        publishing.publish([service.pk])
     return paused

@@ -58,8 +58,11 @@ def is_stopped(route_id: str) -> bool:
 
 
 def _flag(suspension: Suspension, *, is_suspended: bool) -> None:
+    touched = Service.objects.none()
     if suspension.service is not None:
-        Service.objects.filter(pk=suspension.service.pk).update(is_suspended=is_suspended)
+        touched = Service.objects.filter(pk=suspension.service.pk)
+        touched.update(is_suspended=is_suspended)
     elif suspension.provider is not None:
+        touched = Service.objects.filter(provider=suspension.provider)
         Provider.objects.filter(pk=suspension.provider.pk).update(is_suspended=is_suspended)
-    publishing.publish()
+    publishing.publish(touched.values_list("pk", flat=True))

@@ -11,7 +11,7 @@ def approve(service: Service) -> bool:
     """On sale from now on, whatever its provider changes later. False where it did not wait."""
     if not Service.objects.filter(pk=service.pk, is_held=True).update(is_held=False):
         return False
-    publishing.publish()
+    publishing.publish([service.pk])
     return True
 
 
@@ -21,5 +21,5 @@ def send_back(service: Service) -> bool:
     waiting = Service.objects.waiting().filter(pk=service.pk)
     if not waiting.update(state=Service.State.DRAFT):
         return False
-    publishing.publish()
+    publishing.publish([service.pk])
     return True

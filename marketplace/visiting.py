@@ -18,7 +18,7 @@ from django.db.models import Prefetch, Q, QuerySet
 
 from gateway.addresses import Policy
 from gateway.domain.transforms import Transform
-from marketplace import measuring, publishing
+from marketplace import compiling, measuring
 from marketplace.measuring import Figures
 from marketplace.models import Service, Standing, Turn, Upstream
 from marketplace.probing import Answered, Shown, probe
@@ -95,7 +95,7 @@ def _due(now: datetime) -> list[Call]:
 
 
 def _call(service: Service, upstreams: Sequence[Upstream]) -> Call:
-    changes = publishing.read_transform(service)
+    changes = compiling.read_transform(service)
     return Call(
         service=service.pk,
         urls=tuple(f"{each.url}{service.health_path}" for each in upstreams[:UPSTREAMS_MAX]),

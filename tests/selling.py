@@ -39,4 +39,4 @@ def sell(service: Mapping[str, Any]) -> None:
         for quote in quotes:
             draft = pricing.save_draft(RouteQuote(route=route_row, **quote))
             pricing.publish(draft, timezone.now())
-    publishing.publish()
+    publishing.publish([row.pk])

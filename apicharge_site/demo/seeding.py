@@ -79,7 +79,7 @@ def point(slug: str, url: str) -> None:
     if upstream is not None and upstream.url != url:
         upstream.url = url
         upstream.save()
-        publishing.publish()
+        publishing.publish([upstream.service_id])
 
 
 def _seed_rpc(provider: Provider) -> None:

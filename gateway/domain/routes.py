@@ -1,9 +1,9 @@
-"""The route table: what a published snapshot says, compiled for one question a request.
+"""The route table: what published services say, compiled for one question a request.
 
-A table is immutable and replaced as a whole. A request's path is canonicalised first (paths.py) and
-matched by whole segments: a route covers its own path and everything below, the longest path wins,
-and a path whose methods do not include the request's does not fall back to a shorter one, because
-somebody sold the longer one separately.
+A table is immutable and replaced as a whole (tables.py makes one of another). A request's path is
+canonicalised first (paths.py) and matched by whole segments: a route covers its own path and
+everything below, the longest path wins, and a path whose methods do not include the request's does
+not fall back to a shorter one, because somebody sold the longer one separately.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,13 @@ PATH_KEPT_BYTES_MAX = 512
 METHOD_KEPT_MAX = 32
 
 
+Segments = tuple[bytes, ...]
+ClientKey = tuple[str, str, int, int, int]
+"""What decides on a client: an upstream's address, the cluster's `client_id`, the timeouts."""
+
+
 class RouteTableError(ValueError):
-    """A snapshot that does not compile; the message names the place."""
+    """A body that does not compile; the message names the place."""
 
 
 class Timeouts(NamedTuple):
@@ -51,7 +56,7 @@ class Offer:
 class Route:
     id: str
     name: str
-    path: tuple[bytes, ...]
+    path: Segments
     methods: frozenset[str]
     """Empty: all."""
     offers: tuple[Offer, ...]
@@ -72,9 +77,28 @@ class Service:
     root_path: str | None
     secret: bytes | None = field(repr=False)
     cluster: Cluster
-    routes: Mapping[tuple[bytes, ...], tuple[Route, ...]]
+    routes: Mapping[Segments, tuple[Route, ...]]
+    roots: tuple[Segments, ...]
+    """What it answers under on the main host."""
     allowed_origins: frozenset[str] = frozenset()
     """Whose pages may open a WebSocket with nothing but their visitor's cookie."""
+
+    @property
+    def addresses(self) -> list[str]:
+        """Nobody else may have one of them: hosts, and paths on the main host."""
+        return [*self.hosts, *(f"/{b'/'.join(root).decode('ascii')}" for root in self.roots)]
+
+    @property
+    def every_route(self) -> list[Route]:
+        return [route for same in self.routes.values() for route in same]
+
+    @property
+    def clients(self) -> set[ClientKey]:
+        return {
+            (place.url, self.cluster.client_id, *route.timeouts)
+            for route in self.every_route
+            for place in self.cluster.places
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +131,20 @@ class RouteTable:
     version: int
     issuer: str
     keys: Mapping[str, bytes]
+    services: Mapping[str, Service]
+    """By their slugs."""
     hosts: Mapping[str, Service]
-    prefixes: Mapping[tuple[bytes, ...], Service]
+    prefixes: Mapping[Segments, Service]
     """By the segments they answer under on the main host."""
     longest_prefix: int
     root_paths: tuple[str, ...]
     routes: Mapping[str, Route]
-    probed: tuple[Cluster, ...] = ()
+    clients: Mapping[ClientKey, int]
+    """How many services each serves."""
+    probed: tuple[Cluster, ...]
     """Those whose destinations are asked for their health."""
     _remembered: dict[tuple[str, bytes, str], Match | NoRoute] = field(
-        default_factory=dict, repr=False, compare=False
+        default_factory=dict, init=False, repr=False, compare=False
     )
 
     def match(self, host: str, raw_path: bytes, method: str) -> Match | NoRoute | Ambiguous:
@@ -185,66 +213,45 @@ def _in_service(service: Service, path: bytes, method: str, *, prefix: bytes) ->
     return NO_ROUTE
 
 
-def compile_table(body: Mapping[str, object], *, prefix: str = "/gate/") -> RouteTable:
-    """The table that `body` describes, or RouteTableError. `prefix` is the main host's."""
+def compile_service(body: object, *, prefix: str) -> Service:
+    """The service that `body` describes, or RouteTableError. `prefix` is the main host's."""
+    if not isinstance(body, Mapping):
+        raise RouteTableError("A service is not an object.")
+    entry = reading.Object(body, f"service {body.get('slug')}")
     try:
-        return _compile(reading.Object(body, "snapshot"), prefix)
+        return _service(entry, prefix)
     except (reading.Unreadable, AmbiguousPath, TransformError) as exc:
         raise RouteTableError(str(exc)) from exc
 
 
-def _compile(body: reading.Object, prefix: str) -> RouteTable:
-    hosts: dict[str, Service] = {}
-    prefixes: dict[tuple[bytes, ...], Service] = {}
-    routes: dict[str, Route] = {}
-    roots: list[str] = []
-    probed: list[Cluster] = []
-    for entry in body.parts("services"):
-        service = _service(entry)
-        if service.cluster.health is not None and not service.cluster.is_plain:
-            probed.append(service.cluster)
-        own_roots = [service.root_path.rstrip("/")] if service.root_path else []
-        roots += own_roots
-        for root in [prefix + service.slug, *own_roots]:
-            parts = _path(root, entry)
-            if parts in prefixes or not parts:
-                raise entry.wrong(f"{root} is taken")
-            prefixes[parts] = service
-        for host in service.hosts:
-            if host in hosts:
-                raise entry.wrong(f"the host {host} is taken")
-            hosts[host] = service
-        routes |= {route.id: route for same in service.routes.values() for route in same}
-    keys = body.part("keys")
-    return RouteTable(
-        version=body.integer("version", 0),
-        issuer=body.text("issuer"),
-        keys={kid: keys.hex_bytes(kid) for kid in keys.unread},
-        hosts=hosts,
-        prefixes=prefixes,
-        longest_prefix=max(map(len, prefixes), default=0),
-        root_paths=tuple(roots),
-        routes=routes,
-        probed=tuple(probed),
-    )
-
-
-def _service(entry: reading.Object) -> Service:
-    routes: dict[tuple[bytes, ...], tuple[Route, ...]] = {}
+def _service(entry: reading.Object, prefix: str) -> Service:
+    routes: dict[Segments, tuple[Route, ...]] = {}
     timeouts = _timeouts(entry, Timeouts())
     guard, provider = read_guard(entry, Guard()), entry.integer("provider", 0)
     for route in (_route(each, timeouts, guard, provider) for each in entry.parts("routes")):
         routes[route.path] = (*routes.get(route.path, ()), route)
+    slug, root_path = entry.text("slug"), entry.optional_text("root_path")
     return Service(
-        slug=entry.text("slug"),
+        slug=slug,
         name=entry.text("name"),
         hosts=tuple(bare_host(host) for host in entry.texts("hosts")),
-        root_path=entry.optional_text("root_path"),
+        root_path=root_path,
         secret=entry.hex_bytes("secret") if entry.unread.get("secret") else None,
         cluster=cluster(entry),
         routes=routes,
+        roots=_roots(entry, [prefix + slug, *([root_path] if root_path else [])]),
         allowed_origins=frozenset(entry.optional_texts("allowed_origins")),
     )
+
+
+def _roots(entry: reading.Object, paths: list[str]) -> tuple[Segments, ...]:
+    roots: dict[Segments, str] = {}
+    for path in paths:
+        root = _path(path, entry)
+        if root in roots or not root:
+            raise entry.wrong(f"{path} is taken")
+        roots[root] = path
+    return tuple(roots)
 
 
 def _timeouts(entry: reading.Object, default: Timeouts) -> Timeouts:
@@ -283,7 +290,7 @@ def _offer(entry: reading.Object) -> Offer:
     )
 
 
-def _path(text: str, entry: reading.Object) -> tuple[bytes, ...]:
+def _path(text: str, entry: reading.Object) -> Segments:
     try:
         return tuple(segments(canonical(text.encode())))
     except AmbiguousPath as exc:

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 
 from marketplace import publishing
 from marketplace.admin.generic import ModelAdmin, TabularInline
-from marketplace.models import Provider
+from marketplace.models import Provider, Service
 
 if TYPE_CHECKING:
     from django.contrib.admin.options import _ListFilterT
@@ -136,7 +136,15 @@ class PublishedAdmin(OwnRowsAdmin[M], Generic[M]):
         change: bool,
     ) -> None:
         super().save_related(request, form, formsets, change)
-        publishing.publish()
+        publishing.publish(_services_of(form))
+
+
+def _services_of(form: Form) -> set[int]:
+    """What the row is, or belongs to, and what it belonged to before."""
+    row = getattr(form, "instance")  # noqa: B009  The stubs want any form here.
+    if isinstance(row, Service):
+        return {row.pk}
+    return {row.service_id, form.initial.get("service") or row.service_id}
 
 
 class OwnRowsInline(_Choices, TabularInline[M, P], Generic[M, P]):

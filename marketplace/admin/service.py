@@ -23,7 +23,7 @@ from django.views.decorators.http import require_POST
 from accounts.memberships import organisations_of
 from accounts.models import Organisation
 from gateway.addresses import Policy
-from marketplace import probing, publishing
+from marketplace import compiling, probing, publishing
 from marketplace.admin.generic import FieldOptions, Fieldsets
 from marketplace.admin.guard_form import GUARDS
 from marketplace.admin.route_form import InlineRouteForm, RouteFormSet
@@ -210,8 +210,9 @@ class ServiceAdmin(PublishedAdmin[Service]):
 
     def delete_model(self, request: HttpRequest, obj: Service) -> None:
         with transaction.atomic():
+            deleted = obj.pk
             super().delete_model(request, obj)
-            publishing.publish()
+            publishing.publish([deleted])
 
     @admin.display(description="shared secret")
     def shown_secret(self, service: Service) -> str:
@@ -230,7 +231,7 @@ class ServiceAdmin(PublishedAdmin[Service]):
         secret = secrets.token_hex(SECRET_BYTES)
         with transaction.atomic():
             Service.objects.filter(pk=service.pk).update(secret=secret)
-            publishing.publish()
+            publishing.publish([service.pk])
         self.log_change(request, service, "Made a new shared secret.")
         return self._page(request, service, "admin/marketplace/secret.html", secret=secret)
 
@@ -240,7 +241,7 @@ class ServiceAdmin(PublishedAdmin[Service]):
         if row is None:
             raise Http404
         tls = probing.Shown(service.tls_ca, service.tls_certificate, service.tls_key)
-        changes = publishing.read_transform(service)
+        changes = compiling.read_transform(service)
         policy = Policy.of(settings.UPSTREAM_NETWORKS, settings.OWN_ADDRESSES)
         outcome = probing.probe(row.url, policy, tls, changes)
         answered = outcome if isinstance(outcome, probing.Answered) else None

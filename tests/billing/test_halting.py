@@ -12,12 +12,13 @@ from billing import conf, halting
 from billing.domain.errors import SalesStopped
 from billing.models import AuditEntry, Letter, Purchase, RefundRequest
 from billing.orders import terms_of
-from gateway.models import Revocation, Snapshot
+from gateway.models import Revocation
 from marketplace import quoting, suspending
 from marketplace.models import RouteQuote, Service, Suspension
 from tests.billing.working import Shop
 from tests.fakes.rail import FakeRail
 from tests.marketplace import shop as catalogue
+from tests.publications import published
 
 ROUTE = "weather/forecast"
 
@@ -63,7 +64,7 @@ def test_suspended_service_is_not_on_sale_and_its_quotes_buy_nothing(
     assert not Service.objects.listed()
     with pytest.raises(SalesStopped):
         shop.instruct()
-    body = Snapshot.objects.latest("version").body
+    body = published()
     routes = [route for service in body["services"] for route in service["routes"]]
     assert [route["offers"] for route in routes] == [[]]
 

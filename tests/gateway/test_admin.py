@@ -12,10 +12,13 @@ pytestmark = pytest.mark.django_db
 
 def test_a_snapshot_is_shown_without_the_secrets_in_it(client: Client) -> None:
     client.force_login(User.objects.create_superuser("staff"))
-    snapshot = Snapshot.objects.create(body={"services": [{"secret": "5ec2e7" * 10}]})
-    page = client.get(f"/admin/gateway/snapshot/{snapshot.pk}/change/")
-    assert page.status_code == 200
-    assert b"5ec2e7" not in page.content
+    changed = {"services": [{"secret": "5ec2e7" * 10}], "changed": ["weather"], "count": 3}
+    snapshot = Snapshot.objects.create(body=changed)
+    for address in ("", f"{snapshot.pk}/change/"):
+        page = client.get(f"/admin/gateway/snapshot/{address}")
+        assert page.status_code == 200
+        assert b"weather, 2 more" in page.content
+        assert b"5ec2e7" not in page.content
 
 
 def test_moments_are_days_and_times_in_one_way_whatever_the_row_keeps(client: Client) -> None:

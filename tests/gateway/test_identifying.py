@@ -10,13 +10,14 @@ import pytest
 from gateway.domain import ed25519
 from gateway.domain.errors import Problem, Refusal
 from gateway.domain.headers import sift
-from gateway.domain.routes import PATH_KEPT_BYTES_MAX, compile_table
+from gateway.domain.routes import PATH_KEPT_BYTES_MAX
 from gateway.domain.tokens import GRANT_NBF_SKEW_S, kid_of
 from gateway.forwarding import upstream_request
 from gateway.guarding import Guarding
 from gateway.identifying import TAIL_CHARS, Identified, Identifying
 from gateway.routing import News, Revoked, Routing
 from tests.gateway.e2e.world import GRANT_SEED, World, token
+from tests.gateway.tables import compile_table
 
 PATH = "/gate/files/report"
 

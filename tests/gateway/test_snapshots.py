@@ -5,11 +5,11 @@ import pytest
 from django.db import connection
 
 from gateway.ledgers.revoking import revoke
-from gateway.models import Revocation, Snapshot
+from gateway.models import Revocation, Snapshot, SnapshotPart
 from gateway.routing import News, Revoked
 from gateway.snapshots import Snapshots
-
-BODY = {"issuer": "https://g", "keys": {}, "services": []}
+from tests.gateway.domain.test_routes import service
+from tests.publications import NOTHING, publish
 
 
 @pytest.fixture
@@ -27,35 +27,72 @@ def next_table(told: "queue.Queue[News]") -> int:
     return table.version
 
 
-def test_newest_snapshot_is_told_once(news: "queue.Queue[News]") -> None:
-    first = Snapshot.objects.create(body=BODY)
-    assert next_table(news) == first.version
-    Snapshot.objects.create(body=BODY)
-    newest = Snapshot.objects.create(body=BODY)
-    versions = [next_table(news)]
-    if versions != [newest.version]:
-        versions.append(next_table(news))
-    assert versions[-1] == newest.version
+def test_newest_version_is_told_once(news: "queue.Queue[News]") -> None:
+    first = publish(NOTHING)
+    assert next_table(news) == first
+    publish(NOTHING)
+    newest = publish(NOTHING)
+    while next_table(news) < newest:
+        pass
     assert all(news.get(timeout=5).table is None for _ in range(3))
 
 
-@pytest.mark.parametrize("body", [{}, {"issuer": 1}, [], {**BODY, "services": [{"slug": "a"}]}])
-def test_body_that_does_not_compile_is_counted_and_the_table_stays(
+def changed(service: int, body: object) -> int:
+    version = Snapshot.objects.create(body={}).version
+    row = {"version": version, "body": body}
+    SnapshotPart.objects.update_or_create(service=service, defaults=row)
+    return version
+
+
+@pytest.mark.parametrize("body", [{}, {"slug": 1}, [], {"slug": "a", "upstreams": []}])
+def test_part_that_does_not_compile_is_counted_and_the_former_stays(
     database: str, body: object
 ) -> None:
     source = Snapshots(prefix="/gate/")
-    kept = Snapshot.objects.create(body=BODY)
+    publish({**NOTHING, "services": [service("one"), service("two")]})
+    assert source._read().table is not None
+    broken = changed(1, body)
     table = source._read().table
     assert table is not None
-    assert table.version == kept.version
-    Snapshot.objects.create(body=body)
-    assert source._read().table is None
+    assert (table.version, [*table.services], source.unreadable) == (broken, ["one", "two"], 1)
+    changed(2, service("three"))
+    table = source._read().table
+    assert table is not None
+    assert [*table.services] == ["one", "three"]
     assert source._read().table is None
     assert source.unreadable == 1
-    again = Snapshot.objects.create(body=BODY)
+    changed(1, service("again"))
+    changed(2, None)
     table = source._read().table
     assert table is not None
-    assert table.version == again.version
+    assert [*table.services] == ["again"]
+
+
+def test_keys_that_cannot_be_read_leave_the_former_and_there_is_no_table_without_any(
+    database: str,
+) -> None:
+    source = Snapshots(prefix="/gate/")
+    changed(1, service("one"))
+    changed(SnapshotPart.SHARED, {"issuer": "https://g", "keys": {"k": "not hex"}})
+    assert source._read().table is None
+    assert source.unreadable == 1
+    changed(SnapshotPart.SHARED, {"issuer": "https://g", "keys": {"k": "00ff"}})
+    table = source._read().table
+    assert table is not None
+    assert (table.keys, [*table.services]) == ({"k": b"\x00\xff"}, ["one"])
+    changed(SnapshotPart.SHARED, {"issuer": 1})
+    table = source._read().table
+    assert table is not None
+    assert table.issuer == "https://g"
+
+
+def test_a_node_that_starts_reads_everything(database: str) -> None:
+    publish({**NOTHING, "services": [service("one"), service("two"), service("three")]})
+    changed(2, None)
+    newest = changed(3, service("four"))
+    table = Snapshots(prefix="/gate/")._read().table
+    assert table is not None
+    assert (table.version, [*table.services]) == (newest, ["one", "four"])
 
 
 def test_revocations_are_told(news: "queue.Queue[News]") -> None:
@@ -80,12 +117,12 @@ def test_database_that_does_not_answer_is_counted_and_asked_again(
     news: "queue.Queue[News]",
 ) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE gateway_snapshot RENAME TO elsewhere")
+        cursor.execute("ALTER TABLE gateway_snapshotpart RENAME TO elsewhere")
     while True:  # Nothing more is told.
         try:
             news.get(timeout=0.3)
         except queue.Empty:
             break
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE elsewhere RENAME TO gateway_snapshot")
+        cursor.execute("ALTER TABLE elsewhere RENAME TO gateway_snapshotpart")
     assert news.get(timeout=5)

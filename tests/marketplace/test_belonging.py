@@ -11,10 +11,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts import memberships
 from accounts.models import Membership, Organisation
-from gateway.models import Snapshot
 from marketplace import listing, pages
 from marketplace.models import RouteQuote, Service
 from tests.marketplace import shop
+from tests.publications import published
 
 pytestmark = pytest.mark.django_db
 GONE = (404, 405)
@@ -112,7 +112,7 @@ def test_organisation_that_is_gone_leaves_it_to_nobody(kept: RouteQuote) -> None
 
 
 def test_gate_serves_grants_and_offers_nothing_to_strangers(kept: RouteQuote) -> None:
-    [service] = Snapshot.objects.latest("version").body["services"]
+    [service] = published()["services"]
     assert [(route["id"], route["offers"]) for route in service["routes"]] == [
         ("secret/forecast", [])
     ]

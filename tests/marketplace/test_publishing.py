@@ -2,19 +2,19 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
 
-from gateway.models import Snapshot, VerifyingKey
+from gateway.domain.routes import RouteTableError
+from gateway.models import Snapshot, SnapshotAddress, SnapshotPart, VerifyingKey
 from marketplace import pricing, publishing
 from marketplace.models import Service
 from tests.marketplace import shop
+from tests.publications import published
 
 pytestmark = pytest.mark.django_db
-
-
-def newest() -> Snapshot:
-    return Snapshot.objects.latest("version")
 
 
 def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
@@ -29,8 +29,8 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
         allowed_origins=["https://app.example"],
     )
     shop.price(shop.route(service, methods=["GET", "HEAD"], first_byte_ms=500))
-    assert newest().body == {
-        "version": newest().version,
+    assert published() == {
+        "version": Snapshot.objects.latest("version").version,
         "issuer": "http://127.0.0.1:8000",
         "keys": {"k1": "ab" * 32},
         "services": [
@@ -77,28 +77,144 @@ def test_snapshot_holds_exactly_what_the_gate_is_promised() -> None:
     }
 
 
-def test_publishing_twice_writes_one_snapshot() -> None:
-    shop.stall()
+def publish(*services: Service) -> None:
     with transaction.atomic():
-        version = publishing.publish()
-        assert publishing.publish() == version == newest().version
-    assert Snapshot.objects.count() == 1
+        publishing.publish([service.pk for service in services])
 
 
-def test_draft_is_not_gated_and_withdrawn_is_gated_without_offers() -> None:
+def publish_everything() -> None:
+    with transaction.atomic():
+        publishing.publish_everything()
+
+
+def test_publishing_twice_writes_one_version() -> None:
     price = shop.stall()
-    assert publishing.compile_body()["services"][0]["routes"][0]["offers"] != []
-    Service.objects.update(state=Service.State.WITHDRAWN)
-    assert publishing.compile_body()["services"][0]["routes"][0]["offers"] == []
-    Service.objects.update(state=Service.State.DRAFT)
-    assert publishing.compile_body()["services"] == []
-    assert price.state == "published"
+    before = published(), Snapshot.objects.count()
+    publish(price.route.service)
+    publish_everything()
+    assert (published(), Snapshot.objects.count()) == before
+
+
+def test_only_what_differs_is_written() -> None:
+    owner = shop.provider()
+    services = [shop.service(owner, f"service-{number}") for number in range(3)]
+    publish_everything()
+    Service.objects.filter(pk=services[1].pk).update(name="Another")
+    publish(*services)
+    newest = Snapshot.objects.latest("version")
+    assert newest.body["changed"] == ["service-1"]
+    assert newest.body["count"] == 1
+    [changed] = SnapshotPart.objects.filter(version=newest.version)
+    assert (changed.service, changed.body["name"]) == (services[1].pk, "Another")
+
+
+def test_a_change_is_read_of_its_service_alone() -> None:
+    """What nobody named stays as it is, until everything is published."""
+    owner = shop.provider()
+    one, other = shop.service(owner, "one"), shop.service(owner, "other")
+    publish_everything()
+    Service.objects.update(name="Another")
+    publish(one)
+    assert [each["name"] for each in published()["services"]] == ["Another", "Other"]
+    publish_everything()
+    assert [each["name"] for each in published()["services"]] == ["Another", "Another"]
+    assert other.name == "Other"
+
+
+def test_the_first_publication_is_of_everything() -> None:
+    owner = shop.provider()
+    one, _ = shop.service(owner, "one"), shop.service(owner, "two")
+    publish(one)
+    assert [each["slug"] for each in published()["services"]] == ["one", "two"]
+
+
+def test_what_is_gone_leaves_and_may_come_back() -> None:
+    owner = shop.provider()
+    one, two = shop.service(owner, "one", host="h.example"), shop.service(owner, "two")
+    publish_everything()
+    version = published()["version"]
+    Service.objects.filter(pk=one.pk).update(state=Service.State.DRAFT)
+    publish(one)
+    [gone] = SnapshotPart.objects.filter(version__gt=version)
+    assert (gone.service, gone.body) == (one.pk, None)
+    Service.objects.filter(pk=two.pk).update(host="H.example")  # Free again.
+    publish(two)
+    Service.objects.filter(pk=one.pk).update(state=Service.State.PUBLISHED, host=None)
+    publish(one)
+    assert [each["slug"] for each in published()["services"]] == ["one", "two"]
+    pk = two.pk
+    two.upstreams.all().delete()
+    two.delete()
+    with transaction.atomic():
+        publishing.publish([pk])
+    assert [each["slug"] for each in published()["services"]] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"host": "h.example"}, {"host": "H.example."}),
+        ({"root_path": "/x"}, {"root_path": "/x/"}),
+        ({}, {"root_path": "/gate/kept"}),
+        ({"root_path": "/gate/other"}, {}),
+        ({}, {"root_path": "/%2e%2e"}),
+        ({}, {"root_path": "/"}),
+    ],
+)
+def test_what_the_gate_could_not_serve_is_refused_and_changes_nothing(
+    before: dict[str, str], after: dict[str, str]
+) -> None:
+    owner = shop.provider()
+    kept = shop.service(owner, "kept", **before)
+    publish(kept)
+    known = published()
+    with pytest.raises(RouteTableError), transaction.atomic():
+        publishing.publish([shop.service(owner, "other", **after).pk])
+    assert published() == known
+
+
+def test_two_that_change_at_once_may_swap_their_addresses() -> None:
+    owner = shop.provider()
+    one = shop.service(owner, "one", host="h.example")
+    two = shop.service(owner, "two", root_path="/two")
+    publish_everything()
+    assert SnapshotAddress.objects.count() == 4
+    for service, slug in ((one, "between"), (two, "one"), (one, "two")):
+        Service.objects.filter(pk=service.pk).update(slug=slug, host=None, root_path=None)
+    publish(one, two)
+    assert dict(SnapshotAddress.objects.values_list("address", "service")) == {
+        "/gate/two": one.pk,
+        "/gate/one": two.pk,
+    }
+
+
+def test_addresses_follow_the_prefix(settings: Settings) -> None:
+    shop.stall()
+    settings.GATE_PREFIX = "/elsewhere/"
+    publish_everything()
+    assert [str(each) for each in SnapshotAddress.objects.all()] == ["/elsewhere/weather"]
+
+
+def test_a_change_costs_as_many_queries_among_many_services() -> None:
+    def queries() -> int:
+        Service.objects.filter(pk=one.pk).update(idle_ms=F("idle_ms") + 1)
+        with CaptureQueriesContext(connection) as asked:
+            publish(one)
+        return len(asked)
+
+    owner = shop.provider()
+    one = shop.service(owner)
+    shop.price(shop.route(one))
+    alone = queries()
+    for number in range(5):
+        shop.price(shop.route(shop.service(owner, f"service-{number}")))
+    assert queries() == alone <= 20
 
 
 def test_retired_price_leaves_the_snapshot_and_route_stays() -> None:
     price = shop.stall()
     assert pricing.retire(price, shop.NOW)
-    [route] = newest().body["services"][0]["routes"]
+    [route] = published()["services"][0]["routes"]
     assert (route["id"], route["offers"]) == ("weather/forecast", [])
     assert not pricing.retire(price, shop.NOW)
 
@@ -108,36 +224,27 @@ def test_offers_are_cheapest_first() -> None:
     shop.price(route, "Day", amount=20_000_000)
     shop.price(route, "Minute", amount=0)
     shop.price(route, "Hour", amount=5)
-    [body] = newest().body["services"][0]["routes"]
+    [body] = published()["services"][0]["routes"]
     assert [offer["name"] for offer in body["offers"]] == ["Minute", "Hour", "Day"]
 
 
-def test_compiling_asks_as_often_for_one_service_as_for_many() -> None:
-    owner = shop.provider()
-    shop.price(shop.route(shop.service(owner)))
-    with CaptureQueriesContext(
-        connection,
-    ) as one:
-        publishing.compile_body()
-    for number in range(5):
-        shop.price(shop.route(shop.service(owner, f"service-{number}")))
-    with CaptureQueriesContext(connection) as many:
-        publishing.compile_body()
-    assert len(one) == len(many) == 5
-
-
-def test_old_snapshots_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_history_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "KEPT", 2)
-    shop.stall()
+    monkeypatch.setattr(publishing, "NAMED_MAX", 1)
+    monkeypatch.setattr(publishing, "AT_ONCE", 2)
+    owner = shop.provider()
+    for number in range(5):
+        shop.service(owner, f"service-{number}")
     for number in range(4):
         Service.objects.update(name=f"Name {number}")
-        with transaction.atomic():
-            publishing.publish()
+        publish_everything()
     assert Snapshot.objects.count() == 2
-    assert newest().body["services"][0]["name"] == "Name 3"
+    newest = Snapshot.objects.latest("version").body
+    assert (newest["changed"], newest["count"]) == (["service-0"], 5)
+    assert {each["name"] for each in published()["services"]} == {"Name 3"}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_publishing_outside_the_changes_transaction_is_refused() -> None:
     with pytest.raises(TransactionManagementError):
-        publishing.publish()
+        publishing.publish([])

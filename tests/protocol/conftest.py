@@ -17,8 +17,9 @@ from django.db import transaction
 from marketplace.models import Service
 from marketplace.publishing import publish
 with transaction.atomic():
-    Service.objects.filter(slug="slow").update(first_byte_ms=400)
-    publish()
+    slow = Service.objects.filter(slug="slow")
+    slow.update(first_byte_ms=400)
+    publish(slow.values_list("pk", flat=True))
 """
 
 

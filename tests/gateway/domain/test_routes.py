@@ -13,8 +13,8 @@ from gateway.domain.routes import (
     RouteTableError,
     Timeouts,
     bare_host,
-    compile_table,
 )
+from tests.gateway.tables import compile_table
 
 OFFER = {
     "name": "Hour pass",
@@ -161,7 +161,7 @@ def test_everything_of_the_snapshot_is_there() -> None:
         [service("a", upstreams=None)],
         [service("a", transform={"request_set": ["Content-Length: 0"]})],
         [service("a", {"id": "a/r"})],
-        [None],
+        ["none"],
     ],
 )
 def test_snapshot_that_makes_no_sense_does_not_compile(services: list[Any]) -> None:

@@ -17,8 +17,8 @@ from gateway.ledgers.database import DatabaseLedger
 from gateway.ledgers.opening import open_ledger
 from gateway.ledgers.reading import usage_of
 from gateway.ledgers.revoking import revoke
-from gateway.models import Snapshot
 from gateway.snapshots import Snapshots
+from tests import publications
 from tests.databases import in_thread
 from tests.gateway.e2e.upstreams import Reader, Request, Upstream, Writer, whole
 from tests.gateway.e2e.world import World, eventually, running, token
@@ -30,7 +30,7 @@ async def world(tmp_path: Path, database: str) -> AsyncIterator[World]:
     """The gate on the real ledger and the real snapshots, on each database."""
     world = World(tmp_path, ledger=DatabaseLedger(), source=Snapshots(prefix="/gate/"))
     await world.upstream.start()
-    await in_thread(Snapshot.objects.create, body=world.body())
+    await in_thread(publications.publish, world.body())
     async with running(world):
         yield world
 
@@ -67,7 +67,7 @@ async def test_change_is_followed_within_a_second_and_no_request_is_dropped(
             group.create_task(ask())
         await eventually(lambda: len(answers) > 20)
         body = world.body(upstreams=[{"url": f"http://127.0.0.1:{other.port}"}])
-        await in_thread(Snapshot.objects.create, body=body)
+        await in_thread(publications.publish, body)
         changed_at = time.monotonic()
         await eventually(lambda: answers[-1].text == "other")
         assert time.monotonic() - changed_at < within(1)
@@ -97,7 +97,7 @@ async def test_new_key_opens_and_withdrawn_key_closes(
     headers = {"apicharge": token(grant)}
     assert (await client.get(f"{world.url}/a", headers=headers)).status_code == 200
     other = {"other": ed25519.public_key(b"k" * 32).hex()}
-    await in_thread(Snapshot.objects.create, body={**world.body(), "keys": other})
+    await in_thread(publications.publish, {**world.body(), "keys": other})
     routing = world.gate.routing
     await eventually(lambda: routing.table is not None and "other" in routing.table.keys, within(1))
     assert (await client.get(f"{world.url}/a", headers=headers)).status_code == 401
@@ -141,7 +141,7 @@ async def test_what_an_answer_gives_is_there_for_the_next_call(
         ports=Ports(bookings=Bookings()),
     )
     await world.upstream.start()
-    await in_thread(Snapshot.objects.create, body=world.body())
+    await in_thread(publications.publish, world.body())
     world.upstream.answering = whole(b"1", "200 OK", "ApiCharge-Adjust: credits=+2")
     async with running(world):
         grant = world.grant(limits=[{"kind": "credits", "credits": 1}])

@@ -17,7 +17,6 @@ from uvicorn.server import ServerState
 from gateway.conf import GateConfig, Ports
 from gateway.domain import ed25519
 from gateway.domain.limits import parse_limits
-from gateway.domain.routes import compile_table
 from gateway.domain.tokens import (
     Charge,
     Grant,
@@ -36,6 +35,7 @@ from gateway.socket_listening import OPTIONS, WebSocketProtocol
 from gateway.websocket import WebSocketGate
 from tests.fakes.ledger import MemoryBookings, MemoryLedger
 from tests.gateway.e2e.upstreams import Upstream
+from tests.gateway.tables import compile_table
 
 ISSUER = "https://gate.example"
 GRANT_SEED = hashlib.sha256(b"the gate's grant key").digest()

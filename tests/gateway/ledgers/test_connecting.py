@@ -1,9 +1,7 @@
 from django.db import connection
 
 from gateway.ledgers.connecting import Changes
-from gateway.models import Snapshot
-
-BODY = {"issuer": "https://g", "keys": {}, "services": []}
+from tests import publications
 
 
 def test_every_write_of_anybody_else_is_seen_and_nothing_else_where_that_is_told(
@@ -15,7 +13,7 @@ def test_every_write_of_anybody_else_is_seen_and_nothing_else_where_that_is_told
         assert changes.look(listening)
         assert changes.look(listening) is not told
         for _ in range(3):
-            Snapshot.objects.create(body=BODY)
+            publications.publish(publications.NOTHING)
             assert changes.look(listening)
             assert changes.look(listening) is not told
     finally:

@@ -3,19 +3,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from gateway.domain.guards import Guard, Pace
-from gateway.domain.routes import compile_table
-from gateway.models import Snapshot
 from marketplace import quoting
 from marketplace.guarding import QUOTE_SECONDS_MAX
 from marketplace.models import Service
+from tests.gateway.tables import compile_table
 from tests.marketplace.admin import test_routes, test_services
 from tests.marketplace.admin.people import People, price_fields
+from tests.publications import published
 
 ADDRESS = "guard_client_requests"
 
 
 def guard_of(route_id: str) -> Guard | None:
-    return compile_table(Snapshot.objects.latest("version").body).routes[route_id].guard
+    return compile_table(published()).routes[route_id].guard
 
 
 def save_route(people: People, **guards: object) -> str:

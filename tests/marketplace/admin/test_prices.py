@@ -1,11 +1,12 @@
 import pytest
 from django.urls import reverse
 
-from gateway.models import GrantLedger, Snapshot
+from gateway.models import GrantLedger
 from marketplace import pricing
 from marketplace.models import Route, RouteQuote, Service
 from tests.marketplace import shop
 from tests.marketplace.admin.people import People, price_fields
+from tests.publications import published
 
 ADD = "/admin/marketplace/routequote/add/"
 
@@ -20,7 +21,7 @@ def versions(price: RouteQuote) -> list[tuple[int, str, int]]:
 
 
 def offers() -> list[str]:
-    services = Snapshot.objects.latest("version").body["services"]
+    services = published()["services"]
     return [
         offer["price"]["amount"]
         for service in services

@@ -1,10 +1,11 @@
 from django.urls import reverse
 from django.utils import timezone
 
-from gateway.models import GrantLedger, Snapshot
+from gateway.models import GrantLedger
 from marketplace import quoting
 from marketplace.models import Route, RouteQuote
 from tests.marketplace.admin.people import People, management
+from tests.publications import published
 
 
 def fields(route: Route, **changes: object) -> dict[str, object]:
@@ -25,7 +26,7 @@ def page_of(route: Route, page: str) -> str:
 
 
 def routes_gated() -> list[str]:
-    services = Snapshot.objects.latest("version").body["services"]
+    services = published()["services"]
     return [route["id"] for service in services for route in service["routes"]]
 
 

@@ -10,8 +10,9 @@ from django.db import connection
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from gateway.models import GrantLedger, Snapshot
+from gateway.models import GrantLedger
 from marketplace.models import Route, Service, Upstream
+from tests import publications
 from tests.marketplace.admin.people import SEVERAL, People, management
 
 ADD = "/admin/marketplace/service/add/"
@@ -83,7 +84,7 @@ def hold(route: str) -> None:
 
 
 def published() -> list[dict[str, Any]]:
-    services: list[dict[str, Any]] = Snapshot.objects.latest("version").body["services"]
+    services: list[dict[str, Any]] = publications.published()["services"]
     return services
 
 
@@ -218,9 +219,7 @@ def test_held_route_may_be_widened_and_its_service_withdrawn(people: People) -> 
     answer = people.as_alba.post(form_of(service), existing_fields(service, **changes))
     assert answer.status_code == 302
     [body] = [
-        each
-        for each in Snapshot.objects.latest("version").body["services"]
-        if each["slug"] == "alba-weather"
+        each for each in publications.published()["services"] if each["slug"] == "alba-weather"
     ]
     assert [(route["path"], route["offers"]) for route in body["routes"]] == [("/", [])]
 
@@ -236,7 +235,7 @@ def test_secret_is_shown_once_and_then_masked(people: People) -> None:
     later = people.as_alba.get(form_of(service)).content.decode()
     assert service.secret not in later
     assert f"••••{service.secret[-4:]}" in later
-    body = Snapshot.objects.latest("version").body
+    body = publications.published()
     assert [each["secret"] for each in body["services"] if each["slug"] == "alba-weather"] == [
         service.secret
     ]

@@ -12,10 +12,10 @@ from django.conf import settings
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from gateway.models import Snapshot
-from marketplace import configuring, publishing, quoting
+from marketplace import configuring, quoting
 from marketplace.configuring import Refused
 from marketplace.models import Category, Configuration, Provider, Route, RouteQuote, Service
+from tests import publications
 from tests.marketplace import shop
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -78,7 +78,7 @@ def test_changed_price_is_a_new_version_and_the_sold_one_stays(alba: Provider) -
         (2_500_000, State.RETIRED),
         (35_000_000, State.PUBLISHED),
     ]
-    offers = Snapshot.objects.latest("version").body["services"][0]["routes"][0]["offers"]
+    offers = publications.published()["services"][0]["routes"][0]["offers"]
     assert [offer["price"]["amount"] for offer in offers] == ["35000000"]
 
 
@@ -198,7 +198,7 @@ def test_removed_route_comes_back_under_its_name(alba: Provider) -> None:
     assert Route.objects.get(service__slug="weather").removed_at is not None
     apply(alba, with_it | {"based_on": None})
     assert said(alba, with_it | {"based_on": None}) == []
-    assert publishing.compile_body()["services"][0]["routes"][0]["id"] == "weather/forecast"
+    assert publications.published()["services"][0]["routes"][0]["id"] == "weather/forecast"
 
 
 def test_prices_of_one_name_on_sale_and_in_preparation_change_apart(alba: Provider) -> None:

@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.routes import Match, compile_table
+from gateway.domain.routes import Match
 from marketplace.domain import coverage
 from marketplace.domain.coverage import Claim
+from tests.gateway.tables import compile_table
 
 SOLD, OTHER = 1, 2
 
