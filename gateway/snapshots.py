@@ -55,7 +55,7 @@ class Snapshots:
                 try:
                     changed = changes.look(connection)
                     # Whoever has run out is told of until that is over.
-                    news = self._read() if changed or news.run_out else NO_NEWS
+                    news = self.read() if changed or news.run_out else NO_NEWS
                     tell(news)
                 except (DatabaseError, InterfaceError):
                     self.failures += 1
@@ -66,7 +66,7 @@ class Snapshots:
         finally:
             connection.close()
 
-    def _read(self) -> News:
+    def read(self) -> News:
         revoked = self._revocations(time.monotonic())
         return News(
             table=self._newer_table(), revoked=revoked, run_out=booking.run_out(time.time())
@@ -74,7 +74,7 @@ class Snapshots:
 
     def _newer_table(self) -> RouteTable | None:
         before = self._assembly.table
-        newer = SnapshotPart.objects.filter(version__gt=before.version).order_by("service")
+        newer = SnapshotPart.objects.filter(version__gt=before.version)
         rows = newer.values_list("service", "version", "body")
         # All at the start: bodies are compiled as they come, never held together.
         parts = rows if before.version else rows.iterator()

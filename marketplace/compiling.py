@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import TypedDict
 
+from django.conf import settings
 from django.db.models import Prefetch
 
 from gateway.domain import reading
@@ -91,11 +92,15 @@ class ServiceBody(TypedDict):
 
 def bodies(services: Collection[int]) -> Iterator[tuple[int, ServiceBody]]:
     """Of those that the gate answers for."""
-    prices = RouteQuote.objects.on_sale().order_by("amount", "name")
-    routes = Route.objects.standing().prefetch_related(Prefetch("quotes", prices, "on_sale"))
+    published = RouteQuote.objects.filter(
+        state=RouteQuote.State.PUBLISHED, asset__in=list(settings.CHAIN.assets)
+    )
+    prices = Prefetch("quotes", published.order_by("amount", "name"), "published")
+    routes = Route.objects.standing().prefetch_related(prices)
     rows = (
         Service.objects.gated()
         .filter(pk__in=services)
+        .select_related("provider")
         .prefetch_related("upstreams", Prefetch("routes", routes.order_by("pk"), "standing"))
         .order_by("pk")
     )
@@ -175,7 +180,8 @@ def read_transform(service: Service) -> Transform | None:
 
 
 def _route(service: Service, route: Route) -> RouteBody:
-    prices: list[RouteQuote] = getattr(route, "on_sale")  # noqa: B009  named by the Prefetch
+    prices: list[RouteQuote] = getattr(route, "published")  # noqa: B009  named by the Prefetch
+    is_offered = service.sells and service.visibility != MEMBERS
     return {
         "id": f"{service.slug}/{route.slug}",
         "name": route.name,
@@ -186,7 +192,7 @@ def _route(service: Service, route: Route) -> RouteBody:
         },
         "message_bytes_max": route.message_bytes_max,
         "guards": route.said_guards(),
-        "offers": [] if service.visibility == MEMBERS else [_offer(price) for price in prices],
+        "offers": [_offer(price) for price in prices] if is_offered else [],
     }
 
 

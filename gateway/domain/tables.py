@@ -58,7 +58,6 @@ class Assembly:
         changes: dict[int, Service | None] = {**self._waiting}
         for number, since, body in parts:
             version = max(version, since)
-            changes.pop(number, None)
             try:
                 if number == SHARED:
                     shared = read_shared(body)

@@ -50,20 +50,20 @@ def test_part_that_does_not_compile_is_counted_and_the_former_stays(
 ) -> None:
     source = Snapshots(prefix="/gate/")
     publish({**NOTHING, "services": [service("one"), service("two")]})
-    assert source._read().table is not None
+    assert source.read().table is not None
     broken = changed(1, body)
-    table = source._read().table
+    table = source.read().table
     assert table is not None
     assert (table.version, [*table.services], source.unreadable) == (broken, ["one", "two"], 1)
     changed(2, service("three"))
-    table = source._read().table
+    table = source.read().table
     assert table is not None
     assert [*table.services] == ["one", "three"]
-    assert source._read().table is None
+    assert source.read().table is None
     assert source.unreadable == 1
     changed(1, service("again"))
     changed(2, None)
-    table = source._read().table
+    table = source.read().table
     assert table is not None
     assert [*table.services] == ["again"]
 
@@ -74,14 +74,14 @@ def test_keys_that_cannot_be_read_leave_the_former_and_there_is_no_table_without
     source = Snapshots(prefix="/gate/")
     changed(1, service("one"))
     changed(SnapshotPart.SHARED, {"issuer": "https://g", "keys": {"k": "not hex"}})
-    assert source._read().table is None
+    assert source.read().table is None
     assert source.unreadable == 1
     changed(SnapshotPart.SHARED, {"issuer": "https://g", "keys": {"k": "00ff"}})
-    table = source._read().table
+    table = source.read().table
     assert table is not None
     assert (table.keys, [*table.services]) == ({"k": b"\x00\xff"}, ["one"])
     changed(SnapshotPart.SHARED, {"issuer": 1})
-    table = source._read().table
+    table = source.read().table
     assert table is not None
     assert table.issuer == "https://g"
 
@@ -90,7 +90,7 @@ def test_a_node_that_starts_reads_everything(database: str) -> None:
     publish({**NOTHING, "services": [service("one"), service("two"), service("three")]})
     changed(2, None)
     newest = changed(3, service("four"))
-    table = Snapshots(prefix="/gate/")._read().table
+    table = Snapshots(prefix="/gate/").read().table
     assert table is not None
     assert (table.version, [*table.services]) == (newest, ["one", "four"])
 
@@ -108,9 +108,9 @@ def test_revocation_that_becomes_visible_late_is_told(database: str) -> None:
     """On PostgreSQL a transaction that began earlier may commit later, with a lower id."""
     source = Snapshots(prefix="/gate/")
     Revocation.objects.create(id=7, grant="late")
-    assert source._read().revoked == (Revoked("late"),)
+    assert source.read().revoked == (Revoked("late"),)
     Revocation.objects.create(id=5, grant="early")
-    assert Revoked("early") in source._read().revoked
+    assert Revoked("early") in source.read().revoked
 
 
 def test_database_that_does_not_answer_is_counted_and_asked_again(

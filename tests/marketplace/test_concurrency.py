@@ -78,7 +78,7 @@ def test_no_part_misses_a_change_that_was_made_at_the_same_time(together: Togeth
 def test_change_that_fails_after_publishing_leaves_everything(together: Together) -> None:
     shop.stall()
     source = Snapshots(prefix="/gate/")
-    assert source._read().table is not None
+    assert source.read().table is not None
     before, addresses = published(), list(SnapshotAddress.objects.values())
 
     def fail() -> None:
@@ -89,7 +89,7 @@ def test_change_that_fails_after_publishing_leaves_everything(together: Together
 
     together(2, fail)
     assert (published(), list(SnapshotAddress.objects.values())) == (before, addresses)
-    assert source._read().table is None
+    assert source.read().table is None
 
 
 def test_draft_is_published_by_one_of_many(together: Together) -> None:

@@ -122,6 +122,12 @@ def test_category_counts_what_is_listed() -> None:
     listing.catch_up()
     sky.refresh_from_db()
     assert sky.service_count == 2
+    deleted = Service.objects.get(slug="s1")
+    deleted.upstreams.all().delete()
+    deleted.delete()
+    rounds.go_round(NOW, lambda _: {})
+    sky.refresh_from_db()
+    assert sky.service_count == 1
 
 
 def test_usage_is_added_up_once_and_said_once_there_is_enough() -> None:

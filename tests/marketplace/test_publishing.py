@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -9,8 +10,8 @@ from pytest_django.fixtures import Settings
 
 from gateway.domain.routes import RouteTableError
 from gateway.models import Snapshot, SnapshotAddress, SnapshotPart, VerifyingKey
-from marketplace import pricing, publishing
-from marketplace.models import Service
+from marketplace import holding, pricing, publishing, starting, suspending, vetting
+from marketplace.models import Provider, Service, Suspension
 from tests.marketplace import shop
 from tests.publications import published
 
@@ -226,6 +227,38 @@ def test_offers_are_cheapest_first() -> None:
     shop.price(route, "Hour", amount=5)
     [body] = published()["services"][0]["routes"]
     assert [offer["name"] for offer in body["offers"]] == ["Minute", "Hour", "Day"]
+
+
+def test_every_act_publishes_all_that_it_changed() -> None:
+    price = shop.stall()
+    service = price.route.service
+    shop.stall("Bruno", "maps")
+
+    def suspension(of: Service | Provider) -> Suspension:
+        said = {"reason": "r", "ends_grants": False, "actor": "staff", "now_s": shop.NOW_S}
+        return suspending.suspend(of, **said)
+
+    def lift(one: Suspension) -> bool:
+        return suspending.lift(one, actor="staff", now_s=shop.NOW_S)
+
+    acts: list[Callable[[], object]] = [
+        lambda: starting.pause(service),
+        lambda: starting.publish(service),
+        lambda: lift(suspension(service)),
+        lambda: suspension(service.provider),
+        lambda: lift(Suspension.objects.get(provider=service.provider)),
+        lambda: pricing.retire(price, shop.NOW),
+        lambda: holding.remove(price.route, shop.NOW),
+        lambda: Service.objects.filter(pk=service.pk).update(is_held=True),
+        lambda: vetting.send_back(service),
+    ]
+    for act in acts:
+        version = published()["version"]
+        act()
+        after = published()["version"]
+        publish_everything()
+        assert published()["version"] == after
+        assert after > version or act is acts[-2], act
 
 
 def test_history_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def open_market(upstream: str) -> dict[str, Any]:
     values = _values(people, bought, now)
     _noticed(bought, people["provider"].provider, now)
     with transaction.atomic():
-        publishing.publish()
+        publishing.publish_everything()
     listing.refresh(Service.objects.values_list("pk", flat=True), now)
     return _ways(people, values) | {"states": _states(now), "grant": bought.pk}
 

@@ -1,7 +1,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.routes import RouteTable
@@ -9,6 +9,7 @@ from gateway.domain.tables import SHARED, Assembly, Part
 from tests.gateway.domain.test_routes import route, service
 from tests.gateway.tables import compile_table
 
+EXAMPLES = 25
 NUMBERS = range(1, 6)
 KEYS = {"issuer": "https://g", "keys": {"k": "00ff"}}
 Catalogue = Mapping[int, dict[str, Any]]
@@ -59,6 +60,7 @@ def at_once(version: int, catalogue: Catalogue) -> dict[str, object]:
     return unordered(compile_table(body))
 
 
+@settings(max_examples=EXAMPLES)
 @given(st.lists(catalogues(), min_size=1, max_size=6))
 def test_a_table_made_of_changes_is_the_one_made_at_once(history: Sequence[Catalogue]) -> None:
     assembly, before = Assembly("/gate/"), dict[int, Any]()
@@ -72,6 +74,7 @@ def test_a_table_made_of_changes_is_the_one_made_at_once(history: Sequence[Catal
         before = after
 
 
+@settings(max_examples=EXAMPLES)
 @given(st.lists(st.tuples(catalogues(), BROKEN), min_size=1, max_size=4), catalogues())
 def test_what_cannot_be_read_takes_nothing_else_down_and_is_mended_by_the_next(
     history: Sequence[tuple[Catalogue, Mapping[int, object]]], last: Catalogue

@@ -4,6 +4,7 @@ from django.utils import timezone
 from gateway.models import GrantLedger
 from marketplace import quoting
 from marketplace.models import Route, RouteQuote
+from tests.marketplace import shop
 from tests.marketplace.admin.people import People, management
 from tests.publications import published
 
@@ -59,6 +60,17 @@ def test_sold_route_is_removed_but_its_prices_stay_as_a_record(people: People) -
         reverse("admin:marketplace_route_add"), fields(route, name="New", path="/new")
     )
     assert "This service has, or had, a route with this slug." in taken.content.decode()
+
+
+def test_route_that_moves_leaves_the_one_service_and_comes_to_the_other(people: People) -> None:
+    old = people.sold.route.service
+    route = Route.objects.create(service=old, slug="x", name="X", path="/x")
+    people.as_alba.post(page_of(route, "change"), fields(route))
+    assert "alba-weather/x" in routes_gated()
+    other = shop.service(people.alba, "alba-maps")
+    people.as_alba.post(page_of(route, "change"), fields(route, service=other.pk))
+    assert "alba-maps/x" in routes_gated()
+    assert "alba-weather/x" not in routes_gated()
 
 
 def test_route_that_was_never_sold_is_gone_when_deleted(people: People) -> None:
