@@ -78,7 +78,7 @@ class World:
             **options,
         )
         self.gate = Gate(config, self.leasing, source, ports)
-        self.version = 0
+        self.version = 1
         self._has_stopped = False
         self._writers: list[asyncio.StreamWriter] = []
 
