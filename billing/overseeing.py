@@ -8,6 +8,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
 from billing import conf
@@ -97,7 +98,8 @@ def _overdue(now_s: float) -> Iterator[Line]:
 
 def _channels() -> Line:
     ours = ChannelAccount.objects.filter(network=conf.rail().network)
-    usable, whole = ours.filter(usable=True).count(), ours.count()
+    counted = ours.aggregate(usable=Count("pk", filter=Q(usable=True)), whole=Count("pk"))
+    usable, whole = counted["usable"], counted["whole"]
     health = Health.GOOD if usable and usable == whole else Health.POOR if usable else Health.BAD
     advice = "" if health is Health.GOOD else _("See the channel accounts for what each lacks.")
     says = _("%(usable)d of %(whole)d usable") % {"usable": usable, "whole": whole}

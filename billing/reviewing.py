@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.db.models import Case, CharField, Exists, OuterRef, Q, Value, When
-from django.db.models.functions import Concat, Length, Substr
+from django.db.models.functions import StrIndex, Substr
 
 from billing.account.viewing import Viewer, purchases
 from billing.models import Purchase
@@ -54,10 +54,8 @@ def proof(who: Viewer, service: Service) -> Purchase | None:
 
 def invited() -> Case:
     """Of a purchase: once the grant was used; whether that is enough, the page of reviews says."""
-    beginning = Concat("service__slug", Value("/"))
-    of_route = Substr(OuterRef("route"), 1, Length("service__slug") + 1)
-    ours = Review.objects.filter(buyer=OuterRef("buyer")).annotate(beginning=beginning)
-    written = Exists(ours.filter(beginning=of_route))
+    slug = Substr(OuterRef("route"), 1, StrIndex(OuterRef("route"), Value("/")) - 1)
+    written = Exists(Review.objects.filter(service__slug=slug, buyer=OuterRef("buyer")))
     return Case(
         When(Q(amount=0) | ~Q(USED), then=Value(Invited.NO)),
         When(written, then=Value(Invited.TO_CHANGE)),
