@@ -1,4 +1,5 @@
-"""What the console tells browsers: https where there is https, and a Content-Security-Policy.
+"""What the console tells browsers: https where there is https, and a Content-Security-Policy; and
+what it notes of who acts there.
 
 The policy lets nothing in from elsewhere, and no script or style that stands in the page.
 A template that cannot do without a script of its own writes `nonce="{{ request.csp_nonce }}"`; only
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject, empty
+
+from billing import auditing
 
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -33,6 +36,18 @@ def content_security_policy(respond: Respond) -> Respond:
         allowed = policy(request.path, str(nonce) if used else "")
         response.headers.setdefault(HEADER, allowed)
         return response
+
+    return answer
+
+
+def acts_are_traced(respond: Respond) -> Respond:
+    """The audit log says from where the console's users acted. Of buyers it keeps no address."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith(CONSOLE):
+            return respond(request)
+        with auditing.acts_from(str(request.META.get("REMOTE_ADDR", ""))):
+            return respond(request)
 
     return answer
 

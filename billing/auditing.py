@@ -5,6 +5,8 @@ so the head's row is locked until the commit.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from django.db import connection, transaction
 
@@ -12,7 +14,18 @@ from billing.domain import audit
 from billing.models import AuditEntry, AuditHead
 
 WORKER = "worker"
+_FROM: ContextVar[str] = ContextVar("acts_from", default="")
 BATCH = 2_000
+
+
+@contextmanager
+def acts_from(address: str) -> Iterator[None]:
+    """What is recorded meanwhile was done by somebody at this address."""
+    before = _FROM.set(address)
+    try:
+        yield
+    finally:
+        _FROM.reset(before)
 
 
 def record(
@@ -25,6 +38,8 @@ def record(
 ) -> None:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("record() belongs in the change's own.")
+    if address := _FROM.get():
+        detail = {**detail, "address": address}
     head, _ = AuditHead.objects.select_for_update().get_or_create(
         pk=1, defaults={"hash": audit.GENESIS}
     )

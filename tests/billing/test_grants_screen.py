@@ -7,6 +7,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from billing import auditing
+from billing.domain.audit import Intact
 from billing.models import AuditEntry
 from gateway.models import Revocation
 from marketplace.models import RouteQuote
@@ -62,5 +64,7 @@ def test_free_one_ends_with_a_reason_and_a_paid_one_does_not(
     assert not Revocation.objects.exists()
     as_alba.post(SCREEN, {"grant": given.pk, "reason": "abuse"})
     assert Revocation.objects.get().grant == given.pk
-    assert AuditEntry.objects.get(action="grant.end").detail == {"reason": "abuse"}
+    detail = {"reason": "abuse", "address": "127.0.0.1"}
+    assert AuditEntry.objects.get(action="grant.end").detail == detail
+    assert isinstance(auditing.verify(), Intact)
     assert "ended early" in as_alba.get(f"{SCREEN}?all=1").content.decode()
