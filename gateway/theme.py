@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Self
 
 from django.contrib import admin
 from django.contrib.auth import forms
+from django.db.models import ForeignKey
+from django.forms import Media
+from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     UserAddForm = forms.AdminUserCreationForm
     UserForm = forms.UserChangeForm
 else:
+    from django.contrib.admin.widgets import AutocompleteSelect
     from unfold import fields as _fields
     from unfold.admin import ModelAdmin as _ModelAdmin
     from unfold.admin import TabularInline as _TabularInline
@@ -40,8 +44,25 @@ else:
         def __class_getitem__(cls, _: object) -> type[Self]:
             return cls
 
+    class _Chooser(AutocompleteSelect):
+        """One that says what it is while it is empty."""
+
+        def build_attrs(self, *given: object, **more: object) -> dict[str, object]:
+            return {**super().build_attrs(*given, **more), "data-placeholder": _("Choose")}
+
+        @property
+        def media(self) -> Media:
+            return super().media + Media(js=["js/choosing.js"])
+
     class ModelAdmin(_Generic, _ModelAdmin):
         list_per_page = 50  # The theme's rows are large.
+
+        def formfield_for_foreignkey(
+            self, db_field: ForeignKey, request: HttpRequest, **more: object
+        ) -> object:
+            if db_field.name in self.get_autocomplete_fields(request):
+                more.setdefault("widget", _Chooser(db_field, self.admin_site))
+            return super().formfield_for_foreignkey(db_field, request, **more)
 
     class TabularInline(_Generic, _TabularInline): ...
 
