@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Count, Max
 
 from gateway.models import GrantLedger
-from marketplace import listing, publishing
+from marketplace import publishing
 from marketplace.domain.coverage import Claim, loses
 from marketplace.domain.plans import counted
 from marketplace.models import Quote, Route, RouteQuote, Service
@@ -91,4 +91,3 @@ def remove(route: Route, now: datetime) -> None:
         else:
             locked.delete()
         publishing.publish([route.service_id])
-        listing.refresh([route.service_id])

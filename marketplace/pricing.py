@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from gateway.domain import metering
 from gateway.domain.limits import parse_limits
-from marketplace import listing, publishing
+from marketplace import publishing
 from marketplace.models import Route, RouteQuote
 
 State = RouteQuote.State
@@ -51,7 +51,6 @@ def publish(draft: RouteQuote, now: datetime) -> RouteQuote:
         if drafts.update(state=State.PUBLISHED, published_at=now) == 0:
             raise NotADraft(f"{draft} is not a draft any more.")
         publishing.publish([draft.route.service_id])
-        listing.refresh([draft.route.service_id])
     draft.refresh_from_db()
     return draft
 
@@ -90,5 +89,4 @@ def retire(price: RouteQuote, now: datetime) -> bool:
         published = RouteQuote.objects.filter(pk=price.pk, state=State.PUBLISHED)
         retired = published.update(state=State.RETIRED, retired_at=now) == 1
         publishing.publish([price.route.service_id])
-        listing.refresh([price.route.service_id])
     return retired

@@ -81,7 +81,10 @@ class _Publication:
         if self._shared != self._former:
             self._put({SnapshotPart.SHARED: self._shared})
         for some in _in_parts(sorted(set(services))):
-            listing.catch_up(among=some)
+            if with_addresses:
+                listing.catch_up(among=some)  # Of everything, most is as it was.
+            else:
+                listing.refresh(some)
             self._write(some, with_addresses=with_addresses)
         self._address()
         if self._snapshot is not None:

@@ -68,6 +68,9 @@ def test_way_from_nothing_to_a_published_service(alba: Provider, as_alba: Client
     assert service.state == Service.State.PUBLISHED
     assert open_steps(alba, service) == ["profile", "domain"]
     assert Client().get("/services/weather/").status_code == 200
+    assert b"/services/weather/" in Client().get("/?q=weather").content
+    as_alba.post("/admin/start/", {"act": "pause"})
+    assert b"/services/weather/" not in Client().get("/?q=weather").content
 
 
 @pytest.mark.parametrize("text", ["", "not: [valid", json.dumps({"swagger": "2.0"})])

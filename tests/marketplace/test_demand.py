@@ -20,7 +20,7 @@ def test_the_plan_that_most_buyers_take_is_marked(client: Client) -> None:
     demand.note({digest(hour): 11, digest(day): 2, "f" * 64: 50})
     page = client.get("/services/weather/").content.decode()
     assert page.count("plan-popular") == 1
-    assert 'Hour <span class="pill">popular</span>' in page
+    assert 'Hour</a> <span class="pill">popular</span>' in page
 
 
 def test_what_earlier_versions_sold_counts_and_free_plans_do_not() -> None:
