@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from apicharge_site import exchanging
+from apicharge_site.circuits import Circuits
 from billing import instructing
 from gateway.asgi import Receive, Scope, Send, answer
 from gateway.conf import GateConfig, Ports
@@ -88,6 +89,7 @@ class MountedGate:
         self._gate = gate
         self._sockets = WebSocketGate(gate)
         self._starting: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._has_started = False
         self.owns = gate.owns
 
@@ -117,9 +119,13 @@ class MountedGate:
 
     async def _start(self) -> None:
         await self._gate.start()
+        telling = Circuits(self._gate.calling.known).run()
+        self._telling = asyncio.get_running_loop().create_task(telling)
         self._has_started = True
 
     async def stop(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
         if self._has_started:
             await self._gate.stop()
 

@@ -197,6 +197,25 @@ class Lease(models.Model):
         return f"{self.amount} of {self.limiter_id}"
 
 
+class RestingUpstream(models.Model):
+    """One of several upstreams of a service that one gate leaves alone, as it said last."""
+
+    node = models.CharField(max_length=32)
+    service = models.CharField(max_length=63)
+    url = models.CharField(max_length=500)
+    is_down = models.BooleanField(help_text="By its health check; else by calls that failed.")
+    since = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["node", "service", "url"], name="one_rest_a_node"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.url} of {self.service}"
+
+
 class UsageWriter(models.Model):
     """One process that writes usage. `batch` is its last one that is in, and not written again."""
 

@@ -1,18 +1,19 @@
 """A provider's APIs as the gate finds them: what probes say, and the latest calls that failed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib import admin
 from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from gateway.domain.errors import FOR_END
 from gateway.domain.exchange import UPSTREAM_FAILURES, End
-from gateway.models import RecentCall
+from gateway.models import RecentCall, RestingUpstream
 from marketplace.admin import desk
 from marketplace.console import Screen
 from marketplace.models import Provider, Service, Standing, Upstream
@@ -21,6 +22,17 @@ SERVICES_MAX = 50
 LOOKED_AT = 2_000
 FAILED_SHOWN = 30
 ERROR_MIN = 500
+BELIEVED = timedelta(seconds=30)
+"""For so long what a gate said last; it says it again every ten seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Gates that leave one upstream alone now, while the service has others."""
+
+    gates: int
+    since: datetime
+    is_down: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,7 @@ class Looked:
     health: str
     since: datetime | None
     probed_at: datetime | None
-    upstreams: tuple[Upstream, ...]
+    upstreams: tuple[tuple[Upstream, Rest | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +73,30 @@ def upstreams(request: HttpRequest) -> HttpResponse:
 
 
 def _services(provider: Provider) -> Iterable[Looked]:
+    resting = _resting(provider)
     ordered = Prefetch("upstreams", Upstream.objects.order_by("pk"))
     own = Service.objects.filter(provider=provider).select_related("figures", "provider")
     for service in own.prefetch_related(ordered).order_by("name")[:SERVICES_MAX]:
         figures = getattr(service, "figures", None)
+        places = service.upstreams.all()
         yield Looked(
             service,
             _health(service, figures),
             figures.down_since if figures else None,
             figures.probed_at if figures else None,
-            tuple(service.upstreams.all()),
+            tuple((each, resting.get((service.slug, each.url))) for each in places),
         )
+
+
+def _resting(provider: Provider) -> Mapping[tuple[str, str], Rest]:
+    slugs = Service.objects.filter(provider=provider).values("slug")
+    found: dict[tuple[str, str], Rest] = {}
+    lately = timezone.now() - BELIEVED
+    for row in RestingUpstream.objects.filter(service__in=slugs, seen_at__gte=lately):
+        known = found.get((row.service, row.url), Rest(0, row.since, is_down=False))
+        since, is_down = min(known.since, row.since), known.is_down or row.is_down
+        found[row.service, row.url] = Rest(known.gates + 1, since, is_down)
+    return found
 
 
 def _health(service: Service, figures: Standing | None) -> str:

@@ -3,14 +3,16 @@
 import html
 import http.server
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from gateway.models import RecentCall, Snapshot
+from gateway.models import RecentCall, RestingUpstream, Snapshot
 from marketplace.models import Service, Standing
 from tests.certificates import Authority
 from tests.marketplace import shop
@@ -273,12 +275,24 @@ def test_screen_tells_what_probes_say_and_which_calls_failed(people: People) -> 
     for status, end in ((503, "completed"), (None, "upstream_silent"), (200, "completed")):
         RecentCall.objects.create(status=status, end=end, **call)
     Standing.objects.filter(service=service).update(probed_at=shop.NOW, down_since=shop.NOW)
+    lately = timezone.now()
+    for node, seen in (("n1", lately), ("n2", lately), ("n3", lately - timedelta(hours=1))):
+        where = {"service": service.slug, "url": service.upstreams.get().url}
+        RestingUpstream.objects.create(
+            node=node, is_down=node == "n2", since=lately, seen_at=seen, **where
+        )
     with CaptureQueriesContext(connection) as asked:
         page = people.as_alba.get("/admin/upstreams/").content.decode()
     assert len(asked) <= 10
     assert "down since" in page
     assert page.count("<code>GET /alba</code>") == 2
-    for said in ("It answered 503", 'href="/problems/upstream-', "Test it", "kind=incident"):
+    for said in (
+        "It answered 503",
+        'href="/problems/upstream-',
+        "Test it",
+        "kind=incident",
+        "2 gates leave it",
+    ):
         assert said in page
     assert "alba" not in people.as_bruno.get("/admin/upstreams/?provider=alba").content.decode()
     assert "?provider=alba" in people.as_staff.get("/admin/upstreams/").content.decode()
