@@ -14,7 +14,7 @@ REACHED = ["/", "/services/forecast/", "/services/forecast/try/", "/checkout/for
 PAGE_BYTES_MAX = 150 * 1024
 CHECKOUT = "/checkout/forecast/point/?plan=Day+pass"
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
