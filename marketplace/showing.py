@@ -52,6 +52,12 @@ class RoutePlans:
     example: Example
 
     @property
+    def charge(self) -> str:
+        """Which calls count, where all of its plans say the same."""
+        said = {plan.charge for plan in self.plans}
+        return said.pop() if len(said) == 1 else ""
+
+    @property
     def snippets(self) -> tuple[Snippet, ...]:
         return tuple(snippets(self.example))
 
