@@ -53,8 +53,13 @@ def _store(purchase: Purchase, authorization: Authorization, *, now_s: float) ->
             raise PurchaseEnded("The quote has expired: get a new one.")
         if purchase.amount:
             caps = capping.caps_on(purchase.owner_id, purchase.buyer, purchase.asset)
-            held = caps.select_for_update()
-            capping.hold_to(held, purchase.amount, purchase.asset_code, now_s=now_s)
+            capping.hold_to(
+                caps.select_for_update(),
+                purchase.amount,
+                purchase.asset_code,
+                now_s=now_s,
+                purchase=purchase.pk,
+            )
         moved = move(
             purchase.pk,
             Event.AUTHORIZE,

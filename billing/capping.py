@@ -26,19 +26,25 @@ def caps_on(owner: int | None, buyer: str, asset: str) -> QuerySet[SpendingCap]:
     return SpendingCap.objects.filter(concerned, asset=asset).order_by("pk")
 
 
-def spent_by(user: int, *, now_s: float) -> Mapping[str, int]:
-    """By asset: signed for at least, and not come to nothing."""
+def spent_by(user: int, *, now_s: float, but: str = "") -> Mapping[str, int]:
+    """By asset: signed for or paid without us, and not come to nothing. `but` is not counted."""
     wallets = Wallet.objects.filter(user=user).values_list("address", flat=True)
     own = Q(owner=user) | Q(buyer__in=list(wallets))
     since_s = int(now_s - SPAN.total_seconds())
-    paid = Purchase.objects.filter(own, amount__gt=0, state__in=SPENT, authorized_at_s__gte=since_s)
+    lately = Q(authorized_at_s__gte=since_s) | Q(authorized_at_s=None, paid_at_s__gte=since_s)
+    paid = Purchase.objects.filter(own, lately, amount__gt=0, state__in=SPENT).exclude(pk=but)
     return dict(paid.order_by().values_list("asset").annotate(sum=Sum("amount")))
 
 
-def hold_to(caps: QuerySet[SpendingCap], amount: int, code: str, *, now_s: float) -> None:
-    """Raises OverCap. Locked by whoever asks for it, so that two at once do not both fit in."""
+def hold_to(
+    caps: QuerySet[SpendingCap], amount: int, code: str, *, now_s: float, purchase: str = ""
+) -> None:
+    """Raises OverCap. Locked by whoever asks for it, so that two at once do not both fit in.
+
+    `purchase` is what is asked for: the same request sent twice at once may have stored it already.
+    """
     for cap in caps:
-        before = spent_by(cap.user_id, now_s=now_s).get(cap.asset, 0)
+        before = spent_by(cap.user_id, now_s=now_s, but=purchase).get(cap.asset, 0)
         if before + amount > cap.amount:
             allowed, had = plans.show_amount(cap.amount), plans.show_amount(before)
             raise OverCap(

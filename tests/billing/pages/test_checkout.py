@@ -10,9 +10,10 @@ from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from accounts.models import Wallet
-from billing import instructing
+from billing import authorizing, instructing
 from billing.domain import errors
 from billing.models import Purchase, SpendingCap
+from billing.rails.port import Authorization, Offered
 from gateway.domain import jws
 from marketplace import pricing, quoting
 from marketplace.domain import chains
@@ -163,7 +164,9 @@ def test_too_many_open_purchases_say_so(till: Till) -> None:
     assert "too many open purchases" in text(answer)
 
 
-def test_no_more_is_bought_than_its_owner_allows(till: Till) -> None:
+def test_no_more_is_bought_than_its_owner_allows(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
     user = User.objects.create_user("carla")
     till.browser.force_login(user)
     cap = {"asset": "USDC", "amount": "0.3"}
@@ -190,10 +193,23 @@ def test_no_more_is_bought_than_its_owner_allows(till: Till) -> None:
     for wrong in ({"asset": "USDC", "amount": "x"}, {"asset": "GOLD", "amount": "1"}):
         till.browser.post("/account/spending/cap/", wrong)
         assert SpendingCap.objects.get().amount == 3_000_000
+    # What was paid without us is spent, too.
+    Purchase.objects.filter(pk=first.pk).update(authorized_at_s=None)
+    with pytest.raises(errors.OverCap):
+        till.shop.authorize(second)
+    till.browser.post("/account/spending/cap/", cap | {"amount": "0.5"})
+    # The same request at the same time: the second does not count what the first has stored.
+    checked = authorizing._checked
+
+    def meanwhile(purchase: Purchase, offered: Offered) -> Authorization:
+        monkeypatch.undo()
+        till.shop.authorize(second)
+        return checked(purchase, offered)
+
+    monkeypatch.setattr(authorizing, "_checked", meanwhile)
+    assert till.shop.authorize(second).state == "authorized"
     till.browser.post("/account/spending/cap/", cap | {"amount": ""})
-    till.shop.authorize(second)
-    second.refresh_from_db()
-    assert second.state == "authorized"
+    assert not SpendingCap.objects.exists()
 
 
 @pytest.mark.django_db
