@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Wallet
 from billing import auditing, conf, posting, vouchers
-from billing.domain.errors import NotFound
+from billing.domain.errors import Conflict, NotFound
 from billing.models import Purchase, Voucher
 from billing.models.vouchers import GIFT
 from marketplace.models import RouteQuote
@@ -28,9 +28,14 @@ LASTS = timedelta(days=30)
 def give(
     purchase: Purchase, price: RouteQuote, *, reason: str, actor: str, now_s: float
 ) -> Voucher:
-    """`reason` is for the holder to read."""
+    """`reason` is for the holder to read. One at a time: a form that is sent twice gives once."""
     provider = price.route.service.provider
     with transaction.atomic():
+        Purchase.objects.select_for_update().get(pk=purchase.pk)
+        if _open(now_s).filter(given_for=purchase).exists():
+            raise Conflict(
+                _("Another one waits on the page of this grant, and is to be taken first.")
+            )
         gift = Voucher.objects.create(
             provider=provider,
             price=price,

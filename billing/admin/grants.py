@@ -1,6 +1,7 @@
 """What a provider sold and what became of it. What was paid for ends early by a refund only."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from billing import auditing, gifting, vouchers, withdrawing
+from billing.domain.errors import BillingError
 from billing.models import GrantDay, GrantedToken
 from billing.shops.figures import pseudonym
 from gateway.models import Revocation
@@ -21,11 +23,13 @@ from marketplace.admin import desk
 from marketplace.admin.scoping import seller
 from marketplace.console import Screen
 from marketplace.domain import plans
-from marketplace.models import Provider, Route
+from marketplace.models import Provider, Route, RouteQuote
 
 PAGE = 50
 REASON_LENGTH_MAX = 200
 GIFT_REASON_LENGTH_MAX = 100
+OFFERED_MAX = 20
+"""To choose from in each row: plans of its own service first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Shown:
     calls: int
     state: str
     is_free: bool
+    offered: tuple[RouteQuote, ...]
 
 
 def grants(request: HttpRequest) -> HttpResponse:
@@ -57,15 +62,15 @@ def grants(request: HttpRequest) -> HttpResponse:
         ended = Revocation.objects.filter(token="").values("grant")
         rows = rows.filter(expires_at_s__gt=now_s).exclude(purchase_id__in=ended)
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    offered = vouchers.of(provider) if seller(request) is not None else []
     return desk.page(
         request,
         "admin/billing/grants.html",
         title=_("Grants"),
         page=page,
-        grants=[_shown(provider, row, now_s) for row in page],
+        grants=[_shown(provider, row, offered, now_s) for row in page],
         everything="all" in request.GET,
         reason_length_max=REASON_LENGTH_MAX,
-        offered=vouchers.of(provider) if seller(request) is not None else [],
     )
 
 
@@ -83,7 +88,11 @@ def _rows(provider: Provider) -> "QuerySet[GrantedToken]":
     )
 
 
-def _shown(provider: Provider, row: GrantedToken, now_s: int) -> Shown:
+def _shown(
+    provider: Provider, row: GrantedToken, offered: Sequence[RouteQuote], now_s: int
+) -> Shown:
+    slug = row.purchase.route.partition("/")[0]
+    near_first = sorted(offered, key=lambda price: price.route.service.slug != slug)
     purchase, amount = row.purchase, plans.show_amount(row.purchase.amount)
     over = row.expires_at_s <= now_s
     ended = bool(getattr(row, "ended"))  # noqa: B009  annotated
@@ -99,6 +108,7 @@ def _shown(provider: Provider, row: GrantedToken, now_s: int) -> Shown:
         calls=getattr(row, "calls") or 0,  # noqa: B009
         state="ended" if ended else "over" if over else "runs",
         is_free=purchase.amount == 0,
+        offered=tuple(near_first[:OFFERED_MAX]),
     )
 
 
@@ -141,7 +151,11 @@ def _give(request: HttpRequest, provider: Provider, rows: "QuerySet[GrantedToken
         messages.error(request, _("Say why: the buyer reads it, and the log keeps it."))
         return HttpResponseRedirect(request.get_full_path())
     actor = request.user.get_username()
-    gifting.give(row.purchase, price, reason=reason, actor=actor, now_s=time.time())
+    try:
+        gifting.give(row.purchase, price, reason=reason, actor=actor, now_s=time.time())
+    except BillingError as problem:
+        messages.error(request, problem.detail)
+        return HttpResponseRedirect(request.get_full_path())
     said = f"Gave {price} to the holder of {row.purchase_id}: {reason}"
     admin.site.get_model_admin(Provider).log_change(request, provider, said)
     messages.success(request, _("It waits on the page of the grant, for 30 days."))

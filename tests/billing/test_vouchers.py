@@ -160,7 +160,8 @@ def test_holder_of_a_grant_is_given_another_one_that_nobody_else_can_take(
     assert bruno.post("/admin/grants/", given).status_code == 404
     alba.post("/admin/grants/", given | {"reason": " "})
     assert not Voucher.objects.filter(given_for=bought).exists()
-    alba.post("/admin/grants/", given)
+    for _ in range(2):  # A double click gives once.
+        alba.post("/admin/grants/", given)
     gift = Voucher.objects.get(given_for=bought)
     assert AuditEntry.objects.get(action="grant.give").detail["reason"] == "We were down."
     assert "We were down." in Letter.objects.get().body
