@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.utils.translation import gettext
 
 from marketplace.domain import plans
@@ -35,8 +35,10 @@ class Change:
 
 
 def changes(service: Service) -> list[Change]:
+    """The newest; and incidents that are not over, whatever changed since."""
     found = [*_prices(service), *_said(service)]
-    return sorted(found, key=lambda change: change.at, reverse=True)[:SHOWN_MAX]
+    ordered = sorted(found, key=lambda change: change.at, reverse=True)
+    return [each for place, each in enumerate(ordered) if place < SHOWN_MAX or each.is_open]
 
 
 def _prices(service: Service) -> Iterator[Change]:
@@ -75,17 +77,19 @@ def _said(service: Service) -> Iterator[Change]:
     """What its provider wrote, and imported."""
     notes = ServiceNote.objects.filter(service=service).order_by()
     documents = ApiDocument.objects.filter(service=service).order_by()
-    columns = ("created_at", "kind", "title", "text", "count", "over_at")
-    rows = notes.annotate(count=Value(0)).values_list(*columns)
+    columns = ("created_at", "kind", "title", "text", "count", "over_at", "first")
+    is_open = Q(kind=INCIDENT, over_at=None)
+    first = Case(When(is_open, then=Value(1)), default=Value(0), output_field=IntegerField())
+    rows = notes.annotate(count=Value(0), first=first).values_list(*columns)
     imported = documents.annotate(
         kind=Value(API, models.CharField()),
         text=F("api_version"),
         count=F("operation_count"),
         over_at=Value(None, models.DateTimeField()),
+        first=Value(0),
     ).values_list(*columns)
-    for at, kind, title, text, count, over_at in rows.union(imported, all=True).order_by(
-        "-created_at"
-    )[:SHOWN_MAX]:
+    ordered = rows.union(imported, all=True).order_by("-first", "-created_at")
+    for at, kind, title, text, count, over_at, _ in ordered[:SHOWN_MAX]:
         if kind != API:
             yield Change(at, kind, title, text, over_at)
         else:

@@ -3,8 +3,9 @@ from datetime import timedelta
 import pytest
 
 from marketplace import importing, pricing
-from marketplace.changes import changes
+from marketplace.changes import SHOWN_MAX, changes
 from marketplace.importing import Source
+from marketplace.models import ServiceNote
 from tests.marketplace import shop
 
 pytestmark = pytest.mark.django_db
@@ -46,3 +47,15 @@ def test_a_new_description_of_the_api_is_a_change() -> None:
     text = b'{"openapi": "3.1.0", "info": %s, "paths": %s}' % (info, paths)
     importing.keep(service, importing.read(text), Source.PASTE)
     assert told(service) == [("API description 7", "1 operation")]
+
+
+def test_an_incident_that_is_not_over_is_told_whatever_came_since() -> None:
+    service = shop.service(shop.provider())
+    ServiceNote.objects.create(service=service, title="Down", kind=ServiceNote.Kind.INCIDENT)
+    ServiceNote.objects.bulk_create(
+        ServiceNote(service=service, title=f"Note {number}") for number in range(SHOWN_MAX + 1)
+    )
+    assert [each.title for each in changes(service) if each.is_open] == ["Down"]
+    assert len(changes(service)) == SHOWN_MAX
+    ServiceNote.objects.filter(title="Down").update(over_at=LATER)
+    assert "Down" not in dict(told(service))
