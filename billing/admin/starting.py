@@ -44,6 +44,7 @@ def start(request: HttpRequest) -> HttpResponse:
         routes=Route.objects.standing().filter(service=service).select_related("service"),
         templates=TEMPLATES,
         assets=list(settings.CHAIN.assets),
+        play=settings.CHAIN.name != "pubnet",
     )
 
 

@@ -67,6 +67,7 @@ def test_way_from_nothing_to_a_published_service(alba: Provider, as_alba: Client
     service.refresh_from_db()
     assert service.state == Service.State.PUBLISHED
     assert open_steps(alba, service) == ["profile", "domain"]
+    assert "Buy it once yourself" in as_alba.get("/admin/start/").content.decode()
     assert Client().get("/services/weather/").status_code == 200
     assert b"/services/weather/" in Client().get("/?q=weather").content
     as_alba.post("/admin/start/", {"act": "pause"})
