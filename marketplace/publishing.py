@@ -38,6 +38,7 @@ def publish(services: Iterable[int]) -> None:
     _take_turns()
     publication = _Publication()
     if publication.is_first:
+        listing.refresh([*services])  # Else they are looked at only where they were saved.
         publication.write(_every_service(), with_addresses=True)
         return
     publication.write(services)
