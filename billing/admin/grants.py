@@ -1,7 +1,6 @@
 """What a provider sold and what became of it. What was paid for ends early by a refund only."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,13 +22,11 @@ from marketplace.admin import desk
 from marketplace.admin.scoping import seller
 from marketplace.console import Screen
 from marketplace.domain import plans
-from marketplace.models import Provider, Route, RouteQuote
+from marketplace.models import Provider, Route
 
 PAGE = 50
 REASON_LENGTH_MAX = 200
 GIFT_REASON_LENGTH_MAX = 100
-OFFERED_MAX = 20
-"""To choose from in each row: plans of its own service first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,6 @@ class Shown:
     calls: int
     state: str
     is_free: bool
-    offered: tuple[RouteQuote, ...]
 
 
 def grants(request: HttpRequest) -> HttpResponse:
@@ -62,16 +58,36 @@ def grants(request: HttpRequest) -> HttpResponse:
         ended = Revocation.objects.filter(token="").values("grant")
         rows = rows.filter(expires_at_s__gt=now_s).exclude(purchase_id__in=ended)
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
-    offered = vouchers.of(provider) if seller(request) is not None else []
     return desk.page(
         request,
         "admin/billing/grants.html",
         title=_("Grants"),
         page=page,
-        grants=[_shown(provider, row, offered, now_s) for row in page],
+        grants=[_shown(provider, row, now_s) for row in page],
         everything="all" in request.GET,
         reason_length_max=REASON_LENGTH_MAX,
+        gives=seller(request) is not None,
+        giving=_giving(request, provider, rows),
     )
+
+
+def _giving(
+    request: HttpRequest, provider: Provider, rows: "QuerySet[GrantedToken]"
+) -> dict[str, object] | None:
+    """The form for the one grant whose holder is to be given more."""
+    asked = request.GET.get("give", "")
+    if seller(request) is None or not asked:
+        return None
+    row = rows.filter(purchase_id=asked).first()
+    if row is None:
+        raise Http404
+    slug = row.purchase.route.partition("/")[0]
+    own_first = sorted(vouchers.of(provider), key=lambda each: each.route.service.slug != slug)
+    return {
+        "grant": _shown(provider, row, int(time.time())),
+        "offered": own_first,
+        "reason_length_max": GIFT_REASON_LENGTH_MAX,
+    }
 
 
 def _rows(provider: Provider) -> "QuerySet[GrantedToken]":
@@ -88,11 +104,7 @@ def _rows(provider: Provider) -> "QuerySet[GrantedToken]":
     )
 
 
-def _shown(
-    provider: Provider, row: GrantedToken, offered: Sequence[RouteQuote], now_s: int
-) -> Shown:
-    slug = row.purchase.route.partition("/")[0]
-    near_first = sorted(offered, key=lambda price: price.route.service.slug != slug)
+def _shown(provider: Provider, row: GrantedToken, now_s: int) -> Shown:
     purchase, amount = row.purchase, plans.show_amount(row.purchase.amount)
     over = row.expires_at_s <= now_s
     ended = bool(getattr(row, "ended"))  # noqa: B009  annotated
@@ -108,7 +120,6 @@ def _shown(
         calls=getattr(row, "calls") or 0,  # noqa: B009
         state="ended" if ended else "over" if over else "runs",
         is_free=purchase.amount == 0,
-        offered=tuple(near_first[:OFFERED_MAX]),
     )
 
 

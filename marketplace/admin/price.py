@@ -6,7 +6,6 @@ from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.expressions import Combinable
 from django.forms import Form, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -17,7 +16,7 @@ from marketplace import pricing
 from marketplace.admin import limit_fields, meter_fields
 from marketplace.admin.generic import Fieldsets
 from marketplace.admin.price_form import PriceForm
-from marketplace.admin.scoping import OwnRowsAdmin, seller
+from marketplace.admin.scoping import OwnRowsAdmin
 from marketplace.domain import plans
 from marketplace.models import RouteQuote
 
@@ -31,6 +30,7 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
     list_display = ["name", "route", "version", "state", "shown_price", "lasts", "shown_limits"]
     list_filter = ["state", "asset"]
     sellers_filter = [("route__service", RelatedOnlyFieldListFilter)]
+    staff_ordering = ["-pk"]
     list_select_related = ["route__service"]
     search_fields = ["name", "route__name", "route__service__name"]
     fieldsets: ClassVar[Fieldsets] = [  # Laid out by the template.
@@ -51,10 +51,6 @@ class PriceAdmin(OwnRowsAdmin[RouteQuote]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RouteQuote]:
         return super().get_queryset(request).select_related("route__service__provider")
-
-    def get_ordering(self, request: HttpRequest) -> list[str | Combinable]:
-        """By route for who has a few; staff sees the newest, without sorting all there are."""
-        return ["-pk"] if seller(request) is None else [*super().get_ordering(request)]
 
     def has_change_permission(self, request: HttpRequest, obj: RouteQuote | None = None) -> bool:
         retired = obj is not None and obj.state == State.RETIRED

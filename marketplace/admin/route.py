@@ -54,6 +54,7 @@ class RouteAdmin(PublishedAdmin[Route]):
     form = RouteForm
     list_display = ["name", "service", "slug", "path", "shown_methods", "on_sale"]
     sellers_filter = [("service", RelatedOnlyFieldListFilter)]
+    staff_ordering = ["-pk"]
     list_select_related = ["service"]
     search_fields = ["name", "slug", "path", "service__name"]
     prepopulated_fields = {"slug": ("name",)}

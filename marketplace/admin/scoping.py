@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetWrapper
 from django.db.models import Field, ForeignKey, Model, QuerySet
+from django.db.models.expressions import Combinable
 from django.forms import BaseModelFormSet, Form, ModelChoiceField, ModelForm
 from django.forms import Field as FormField
 from django.http import HttpRequest
@@ -85,6 +86,8 @@ class OwnRowsAdmin(_Choices, ModelAdmin[M], Generic[M]):
     sellers_may: ClassVar[frozenset[str]] = frozenset({"view", "add", "change", "delete"})
     sellers_filter: ClassVar[Sequence[tuple[str, type[RelatedOnlyFieldListFilter]]]] = ()
     """What only those can filter by who have a few of them: staff has all, and searches."""
+    staff_ordering: ClassVar[Sequence[str]] = ()
+    """Where a whole table would have to be sorted by what is no index of its own."""
     actions = None  # "Delete selected" would pass by the rules that a row's own page keeps.
     view_on_site = False
     show_full_result_count = False
@@ -93,6 +96,10 @@ class OwnRowsAdmin(_Choices, ModelAdmin[M], Generic[M]):
         rows = super().get_queryset(request)
         owner = seller(request)
         return rows if owner is None else rows.filter(**{self.owner_path: owner.pk})
+
+    def get_ordering(self, request: HttpRequest) -> list[str | Combinable]:
+        ours = self.staff_ordering if seller(request) is None else ()
+        return [*ours] or [*super().get_ordering(request)]
 
     def get_list_filter(self, request: HttpRequest) -> "list[_ListFilterT]":
         more = self.sellers_filter if seller(request) is not None else ()

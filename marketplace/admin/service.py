@@ -125,6 +125,7 @@ class ServiceAdmin(PublishedAdmin[Service]):
     form = ServiceForm
     list_display = ["name", "slug", "state", "visibility", "category", "provider", "updated_at"]
     list_filter = ["state", ("category", RelatedOnlyFieldListFilter)]
+    staff_ordering = ["-pk"]
     list_select_related = ["category", "provider"]
     search_fields = ["name", "slug", "tagline"]
     inlines = [UpstreamInline, RouteInline]

@@ -8,7 +8,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing import auditing
-from billing.admin import grants
 from billing.domain.audit import Intact
 from billing.models import AuditEntry
 from gateway.models import Revocation
@@ -32,25 +31,22 @@ def as_alba(price: RouteQuote) -> Client:
     return client
 
 
-def test_running_and_all_of_its_own(
-    price: RouteQuote, as_alba: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_running_and_all_of_its_own(price: RouteQuote, as_alba: Client) -> None:
     assert "No grant runs" in as_alba.get(SCREEN).content.decode()
     now = datetime.now(UTC)
     for number in range(5):
         customs.purchase(price, f"buyer {number}", now, number=number)
     customs.purchase(price, "late", datetime(2026, 1, 1, tzinfo=UTC))
     foreign = customs.purchase(shop.stall("Bruno", "files"), "ann", now)
-    # Of another service, so it is offered after those of the grant's own, of all of which few are.
     archive = shop.service(price.route.service.provider, "archive")
     other = shop.price(shop.route(archive), "Archive pass")
-    monkeypatch.setattr(grants, "OFFERED_MAX", 2)
-    shop.price(other.route, "Last")
     with CaptureQueriesContext(connection) as asked:
         running = as_alba.get(SCREEN)
     assert len(asked) <= 10
     assert len(running.context["grants"]) == 5
-    assert running.context["grants"][0].offered == (price, other)
+    # What is of another service is offered after those of the grant's own.
+    giving = as_alba.get(f"{SCREEN}?give={running.context['grants'][0].grant}").context["giving"]
+    assert giving["offered"] == [price, other]
     everything = as_alba.get(f"{SCREEN}?all=1")
     assert len(everything.context["grants"]) == 6
     assert foreign.pk not in everything.content.decode()

@@ -156,7 +156,10 @@ def test_holder_of_a_grant_is_given_another_one_that_nobody_else_can_take(
     carla.force_login(user)
     bruno.force_login(shop.stall("Bruno", "files").route.service.provider.owner)
     given = {"act": "give", "grant": bought.pk, "price": price.pk, "reason": "We were down."}
-    assert "Give more" in alba.get("/admin/grants/").content.decode()
+    chosen = f"?give={bought.pk}"
+    assert chosen in alba.get("/admin/grants/").content.decode()
+    assert "Plan, for nothing" in alba.get(f"/admin/grants/{chosen}").content.decode()
+    assert bruno.get(f"/admin/grants/{chosen}").status_code == 404
     assert bruno.post("/admin/grants/", given).status_code == 404
     alba.post("/admin/grants/", given | {"reason": " "})
     assert not Voucher.objects.filter(given_for=bought).exists()
