@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
 from gateway.domain.balancing import Destination
@@ -18,6 +18,7 @@ from gateway.models import RestingUpstream
 
 LOOK_S = 2.0
 AGAIN_S = 10.0
+AT_ONCE = 500
 KEPT = timedelta(days=1)
 Known = Callable[[], Iterable[tuple[str, str, Destination]]]
 Resting = Mapping[tuple[str, str], bool]
@@ -63,7 +64,7 @@ class Circuits:
 
         try:
             await asyncio.get_running_loop().run_in_executor(None, write_)
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             logger.warning("Resting upstreams could not be written down yet.", exc_info=True)
         else:
             self._told = resting
@@ -73,15 +74,20 @@ class Circuits:
 def write(node: str, resting: Resting) -> None:
     now = timezone.now()
     RestingUpstream.objects.filter(seen_at__lt=now - KEPT).delete()
-    own = RestingUpstream.objects.filter(node=node)
-    for row in own:
-        if (row.service, row.url) not in resting:
-            row.delete()
-    for (service, url), is_down in resting.items():
-        RestingUpstream.objects.update_or_create(
-            node=node,
-            service=service,
-            url=url,
-            defaults={"is_down": is_down, "seen_at": now},
-            create_defaults={"is_down": is_down, "seen_at": now, "since": now},
+    own = RestingUpstream.objects.filter(node=node).values_list("pk", "service", "url")
+    over = [pk for pk, service, url in own if (service, url) not in resting]
+    RestingUpstream.objects.filter(pk__in=over).delete()
+    rows = (
+        RestingUpstream(
+            node=node, service=service, url=url, is_down=is_down, since=now, seen_at=now
         )
+        for (service, url), is_down in resting.items()
+    )
+    # Many at once, where a network fails: in few statements, as others wait for the database then.
+    RestingUpstream.objects.bulk_create(
+        rows,
+        batch_size=AT_ONCE,
+        update_conflicts=True,
+        unique_fields=["node", "service", "url"],
+        update_fields=["is_down", "seen_at"],
+    )

@@ -2,6 +2,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from pytest_django.fixtures import DjangoAssertNumQueries
 
 from apicharge_site import circuits
 from apicharge_site.circuits import Circuits, Resting
@@ -37,10 +38,15 @@ def test_only_what_is_left_alone_is_told_and_again_when_it_changes(
 
 
 @pytest.mark.django_db
-def test_rows_are_what_each_gate_said_last() -> None:
+def test_rows_are_what_each_gate_said_last(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
     circuits.write("n1", {("a", "http://1"): False, ("a", "http://2"): True})
     circuits.write("n2", {("a", "http://1"): False})
     began = RestingUpstream.objects.get(node="n1", url="http://1").since
+    many = {("b", f"http://{number}"): True for number in range(50)}
+    with django_assert_max_num_queries(10):
+        circuits.write("n1", {("a", "http://1"): True} | many)
     circuits.write("n1", {("a", "http://1"): True})
     rows = RestingUpstream.objects.order_by("node", "url")
     assert [(row.node, row.url, row.is_down) for row in rows] == [
