@@ -35,6 +35,11 @@ def belongs(user: AbstractBaseUser | AnonymousUser, slug: str) -> bool:
     return user.is_superuser or _kept(slug).filter(known).exists()
 
 
+def may_buy(user: AbstractBaseUser | AnonymousUser, service: Service) -> bool:
+    """Whoever holds a grant of it is no member for that: it may be lent, or membership over."""
+    return service.visibility != MEMBERS or belongs(user, service.slug)
+
+
 def _kept(slug: str) -> ServiceQuerySet:
     return Service.objects.filter(slug=slug, visibility=MEMBERS)
 

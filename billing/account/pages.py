@@ -24,6 +24,7 @@ from billing.domain.burning import Used
 from billing.models import Purchase
 from billing.pages import addresses
 from billing.pages.checkout import BEGUN
+from marketplace import belonging
 
 SHOWN = 20
 TABS = (ACTIVE, WAITING, OVER)
@@ -76,6 +77,7 @@ def grant(request: HttpRequest, grant_id: str) -> HttpResponse:
     owns = who.owns(purchase)
     versions = renewing.versions(purchase)
     plan = renewing.newest_of_plan(purchase, versions)
+    may_buy = all(belonging.may_buy(request.user, one.route.service) for one in versions[:1])
     lately = series(grant_id, By.MINUTE, now_s=now_s)
     calls = latest(purchase.pk)
     used = used_in(lately, now_s=now_s)
@@ -88,8 +90,9 @@ def grant(request: HttpRequest, grant_id: str) -> HttpResponse:
         "owns": owns,
         "gift": gifting.of(purchase) if owns else None,
         "can_claim": purchase.owner_id is None and _may_claim(request, who, purchase),
-        "renewal": renewing.renewal(purchase, plan),
-        "others": renewing.others(purchase, versions),
+        "renewal": renewing.renewal(purchase, plan) if may_buy else None,
+        "others": renewing.others(purchase, versions) if may_buy else [],
+        "is_for_others": not may_buy,
         "review": getattr(purchase, "invited") if owns and plan else "",  # noqa: B009  annotated
         # Its address is the purchase's own secret.
         "receipt": addresses.path(purchase.pk, "receipt") if owns else "",

@@ -14,7 +14,7 @@ from billing.models import Purchase
 from billing.pages import addresses
 from gateway.domain.limits import parse_limits
 from marketplace.domain import plans
-from marketplace.models import RouteQuote
+from marketplace.models import RouteQuote, Service
 from marketplace.showing import gate_address
 
 OTHERS_MAX = 6
@@ -32,7 +32,7 @@ class Renewal:
     changed: bool
     name: str
     limits: tuple[str, ...]
-    call: str  # What a program calls, that is to buy it again where it has to.
+    call: str  # What a program calls, that is to buy it again; none where it is told no prices.
 
     @property
     def budget(self) -> str:
@@ -75,6 +75,8 @@ def _is_sold(plan: RouteQuote) -> bool:
 
 
 def _offer(plan: RouteQuote, purchase: Purchase) -> Renewal:
+    service, path = plan.route.service, quote(plan.route.path, safe="/%")
+    is_for_members = service.visibility == Service.Visibility.MEMBERS
     return Renewal(
         address=addresses.checkout(purchase.route, plan.name),
         price=plans.show_amount(plan.amount),
@@ -83,7 +85,7 @@ def _offer(plan: RouteQuote, purchase: Purchase) -> Renewal:
         changed=not _is_same(plan, purchase),
         name=plan.name,
         limits=tuple(limit.words() for limit in parse_limits(plan.limits)),
-        call=f"{gate_address(plan.route.service)}{quote(plan.route.path, safe='/%')}",
+        call="" if is_for_members else f"{gate_address(service)}{path}",
     )
 
 

@@ -11,7 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Wallet
+from accounts import memberships
+from accounts.models import Membership, Organisation, Wallet
 from billing import gifting
 from billing.account.proving import ATTEMPTS_PER_NETWORK_MINUTE
 from billing.domain import logins
@@ -285,6 +286,17 @@ def test_grant_leads_to_a_review_to_other_plans_and_to_a_program_that_renews(car
     service = Service.objects.get()
     Review.objects.create(service=service, buyer=purchase.buyer, grant=purchase.pk, stars=4)
     assert "Change your review" in text(carla.client, page_of(purchase))
+    # Who holds a grant is no member for that; and a program is told no prices of such a service.
+    house = Organisation(name="House", slug="house")
+    memberships.found(house, User.objects.create_user("owner"))
+    Service.objects.update(visibility="members", organisation=house)
+    page = text(carla.client, page_of(purchase))
+    assert "Only members of an organisation" in page
+    assert "Day pass" not in page
+    Membership.objects.create(organisation=house, user=carla.user)
+    page = text(carla.client, page_of(purchase))
+    assert "Day pass" in page
+    assert "--budget" not in page
 
 
 def test_pages_of_many_grants_ask_few_questions(carla: Buyer) -> None:
