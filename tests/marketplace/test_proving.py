@@ -92,12 +92,17 @@ def test_the_mark_outlives_a_short_outage_and_no_longer() -> None:
     assert not found.holds
 
 
-def test_domains_are_looked_at_again_each_day_the_longest_unseen_first() -> None:
+def test_domains_are_looked_at_again_each_day_the_longest_unseen_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     first, second = proof("Alba"), proof("Bruno")
     web = Web(alba=first.line, bruno=second.line)
     assert proving.check_due(shop.NOW, web) == 2
     assert proving.check_due(shop.NOW + timedelta(hours=23), web) == 0
     assert proving.check_due(shop.NOW + timedelta(hours=25), web) == 2
+    # Whatever is not answered in time is for the next go.
+    monkeypatch.setattr(proving, "BEGUN_WITHIN_S", 0.0)
+    assert proving.check_due(shop.NOW + timedelta(days=9), web) == 0
 
 
 def test_only_public_addresses_are_asked() -> None:
