@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
             name="regions",
             field=models.JSONField(
                 blank=True,
+                db_default=[],
                 default=list,
                 help_text="Where it runs; the catalogue can be narrowed to it.",
             ),

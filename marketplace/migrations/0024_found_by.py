@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
             name="tags",
             field=models.JSONField(
                 blank=True,
+                db_default=[],
                 default=list,
                 help_text="What it is found by, beside what is said elsewhere.",
             ),

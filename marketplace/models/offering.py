@@ -113,10 +113,16 @@ class Service(Reached, Guarded):
         default=list, blank=True, help_text="What it speaks; the catalogue can be narrowed to it."
     )
     regions = models.JSONField(
-        default=list, blank=True, help_text="Where it runs; the catalogue can be narrowed to it."
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Where it runs; the catalogue can be narrowed to it.",
     )
     tags = models.JSONField(
-        default=list, blank=True, help_text="What it is found by, beside what is said elsewhere."
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="What it is found by, beside what is said elsewhere.",
     )
     is_held = models.BooleanField("waits for review", default=held_first, editable=False)
     is_suspended = models.BooleanField(default=False, editable=False)

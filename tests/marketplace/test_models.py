@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, transaction
 
 from marketplace import pricing, quoting
-from marketplace.models import Category, Quote, RouteQuote
+from marketplace.models import Category, Quote, RouteQuote, Service
 from tests.marketplace import shop
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -176,3 +176,14 @@ def test_names_and_taglines_of_before_are_made_one_line() -> None:
     names = [row.name for row in rows]
     assert names == ["Two lines", "Two lines", "Sky", f"Sky ({sky[1].pk})"]
     assert (service.tagline, service.name) == ("By the hour", "Two  words")
+
+
+def test_a_console_of_the_release_before_makes_services_while_it_is_replaced() -> None:
+    """It names none of the columns that came since."""
+    shop.stall()
+    new = {"id", "slug", "regions", "tags", "refunds"}
+    known = ", ".join(each.column for each in Service._meta.concrete_fields if each.name not in new)
+    rows = f"SELECT 'copy', {known} FROM {Service._meta.db_table}"
+    raw(f"INSERT INTO {Service._meta.db_table} (slug, {known}) {rows}")()
+    made = Service.objects.get(slug="copy")
+    assert (made.regions, made.tags, made.refunds) == ([], [], "")
