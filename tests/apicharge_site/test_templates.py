@@ -16,7 +16,7 @@ SAID_BY_ATTRIBUTES = {"alt", "aria-label", "placeholder", "title", "data-label"}
 NO_PROSE = {"script", "style", "code", "pre"}
 # Names, and what is the same in every language.
 NAMES = {"ApiCharge", "Freighter", "freighter.app", "JSON", "CSV", "PDF", "OpenAPI", "deriving.js"}
-NAMES |= {"ms", "p95", "UTC", "Stellar", "v1"}
+NAMES |= {"ms", "p95", "UTC", "Stellar", "v1", "JSONL"}
 MARKED = re.compile(
     r"{% comment %}.*?{% endcomment %}|{#.*?#}"
     r"|{% block (?:body_class|at_catalogue) %}.*?{% endblock %}"

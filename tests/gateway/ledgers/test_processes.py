@@ -185,7 +185,8 @@ def test_what_a_killed_process_had_leased_goes_back_once(database: str, tmp_path
         until(lambda: used(grant) == 41)
         answers = ask_all(others, "in turn", Calls(400), 200)
         assert total(answers, "served") == 359
-        assert total(answers, "refused") == 41
+        # Who asks while what is left is recalled from another process may be told to come again.
+        assert total(answers, "refused") + total(answers, "unavailable") == 41
     assert used(grant) == 400
     assert not Lease.objects.exists()
 
