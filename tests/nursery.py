@@ -74,7 +74,8 @@ class Child:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # It ended in between.
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -190,6 +191,7 @@ def _serve(control: socket.socket) -> dict[str, object] | None:
                 os.close(descriptor)
             control.send(str(pid).encode())
     wanted: dict[str, object] = json.loads(request)
+    control.close()  # Before a descriptor of the child's has its number.
     _settle_in(wanted, descriptors, [wake, woken, *endings.values()])
     return wanted
 

@@ -51,15 +51,23 @@ def test_standard_input_ends_when_it_is_closed(tmp_path: Path) -> None:
     assert "NAME" in (tmp_path / "said").read_text()
 
 
-def test_descriptor_is_handed_over_under_its_number(tmp_path: Path) -> None:
+def test_descriptors_are_handed_over_under_their_numbers(tmp_path: Path) -> None:
+    """Whatever has that number in the nursery: one is its own socket."""
     reading, writing = os.pipe()
-    code = f"import os; os.write({writing}, b'heard')"
-    with (tmp_path / "said").open("wb") as output:
-        words = ("timeit", "-n", "1", "-r", "1", code)
-        child = nursery.start(*words, environment={}, output=output, pass_fds=[writing])
+    taken = {int(name) for name in os.listdir("/proc/self/fd")}
+    free = [number for number in range(3, 48) if number not in taken]
+    for some in (free[begin : begin + 12] for begin in range(0, len(free), 12)):
+        for number in some:
+            os.dup2(writing, number)
+        code = f"import os; [os.write(each, b'+') for each in {some}]"
+        with (tmp_path / "said").open("wb") as output:
+            words = ("timeit", "-n", "1", "-r", "1", code)
+            child = nursery.start(*words, environment={}, output=output, pass_fds=some)
+        for number in some:
+            os.close(number)
+        assert child.wait(30) == 0, (tmp_path / "said").read_text()
+        assert os.read(reading, 100) == b"+" * len(some)
     os.close(writing)
-    assert child.wait(30) == 0
-    assert os.read(reading, 100) == b"heard"
     os.close(reading)
 
 
