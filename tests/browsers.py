@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+EXPECTED_WITHIN_MS = 60_000
+"""Longer than anything takes on a busy machine: a test finds what never comes."""
 MISSING = "Chromium is not on this machine; on Debian: apt-get install chromium"
 
 
@@ -29,6 +31,7 @@ def no_chromium() -> NoReturn:
 @contextmanager
 def launched() -> Iterator[Browser]:
     executable = found()
+    expect.set_options(timeout=EXPECTED_WITHIN_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         yield browser

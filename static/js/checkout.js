@@ -48,6 +48,7 @@ const WAYS = {
 
 for (const button of form.querySelectorAll("[data-way]")) {
   button.addEventListener("click", () => acting(button, WAYS[button.dataset.way]));
+  button.disabled = false; // It could not do anything before.
 }
 
 // An account that is typed in: an access key is made here as well, where that is possible.

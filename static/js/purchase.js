@@ -45,6 +45,7 @@ function offerSigning() {
   document.getElementById("page-way").hidden = !isOurs;
   for (const button of ways.querySelectorAll("[data-way]")) {
     button.addEventListener("click", () => acting(button, WAYS[button.dataset.way]));
+    button.disabled = false; // It could not do anything before.
   }
   const way = sessionStorage.getItem("apicharge.way");
   sessionStorage.removeItem("apicharge.way");

@@ -41,4 +41,5 @@ const WAYS = {
 
 for (const button of ways.querySelectorAll("[data-way]")) {
   button.addEventListener("click", () => acting(button, WAYS[button.dataset.way]));
+  button.disabled = false; // It could not do anything before.
 }
